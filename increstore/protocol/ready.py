@@ -1,0 +1,194 @@
+"""The contract of every core: `step(now, event) -> Ready`.
+
+`now` is an integer count of nanoseconds of a clock that never goes back. A driver appends
+`records` durably, starts `effects`, and only then sends `messages`; the result of every effect
+comes back as an event. `wake_at` replaces the wake-up asked for before: one value, never a queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from increstore.protocol.messages import Message, Payload, ScanId, StreamEvidence
+    from increstore.protocol.records import Record
+
+
+# --- Effects: what a driver must do for a core.
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """Source: read page number `page` (0-based) of the part this scan covers."""
+
+    scan: ScanId
+    page: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyBatch:
+    """Target: append this batch and its watermark in one atomic durable write."""
+
+    scan: ScanId
+    order: int
+    rows: int
+    digest: int
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class SealRun:
+    """Target: durably mark the incremental complete; only the streams named here count."""
+
+    incremental: int
+    streams: tuple[StreamEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeRows:
+    """Target: fold every sealed run into the final rows, durable but not yet visible."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishTables:
+    """Coordinator: make the final rows of every table visible to readers."""
+
+
+Effect: TypeAlias = ReadPage | ApplyBatch | SealRun | FinalizeRows | PublishTables
+
+
+# --- Events: what happens to a core.
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message came from another node."""
+
+    sender: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class TimePassed:
+    """The wake-up came due (or the driver starts the core)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The rows of one page that one target owns, in key order."""
+
+    target: str
+    rows: int
+    digest: int
+    payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    """`rows` were scanned on this page; `last` when no page follows."""
+
+    scan: ScanId
+    page: int
+    rows: int
+    batches: tuple[Batch, ...]
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PageFailed:
+    """The page could not be read: `transient` says whether another try may succeed."""
+
+    scan: ScanId
+    page: int
+    transient: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchesApplied:
+    """Every batch of this scan up to `watermark` is durable."""
+
+    scan: ScanId
+    watermark: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRejected:
+    """The batch can never be applied (bytes, schema or keys are wrong); nothing was written."""
+
+    scan: ScanId
+    order: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSealed:
+    incremental: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsFinalized:
+    rows: int
+    digest: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeFailed:
+    """The fold could not be done: `transient` for a full disk, not for damaged or wrong rows."""
+
+    transient: bool
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed:
+    """A write failed; what was pending is indeterminate. The driver restarts this node next."""
+
+    error: str
+    corrupted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TablesPublished:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class PublishFailed:
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAsked:
+    """A person (or the dashboard) asked: "pause", "resume", "cancel" or a new in-flight cap."""
+
+    verb: str
+    value: int = 0
+
+
+Event: TypeAlias = (
+    Received
+    | TimePassed
+    | PageRead
+    | PageFailed
+    | BatchesApplied
+    | BatchRejected
+    | RunSealed
+    | RowsFinalized
+    | FinalizeFailed
+    | StoreFailed
+    | TablesPublished
+    | PublishFailed
+    | OperatorAsked
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a core wants done, in this order: records, effects, messages; and when to wake it."""
+
+    records: tuple[Record, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    messages: tuple[tuple[str, Message], ...] = ()
+    wake_at: int | None = None

@@ -1,0 +1,141 @@
+"""What is durable: the coordinator's history, and the little a target must remember besides rows.
+
+Times are wall-clock nanoseconds since 1970, because deadlines and retry times outlive a process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from increstore.protocol.messages import Evidence, ScanId, Status, StreamEvidence
+
+
+# --- Coordinator.
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreAccepted:
+    """The restore exists. `fingerprint` names the plan; another plan may not continue it."""
+
+    restore: str
+    fingerprint: str
+    accepted_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationStarted:
+    generation: int
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementalStarted:
+    incremental: int
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReported:
+    """The first terminal report of one (scan, attempt), as the source shard sent it."""
+
+    scan: ScanId
+    status: Status
+    rows_scanned: int
+    evidence: tuple[Evidence, ...]
+    error: str
+    reported_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """`scan` is the attempt to come, not before `not_before`; `retries` counts the budget used."""
+
+    scan: ScanId
+    not_before: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSealed:
+    incremental: int
+    target: str
+    applied: tuple[StreamEvidence, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class IncrementalCompleted:
+    incremental: int
+    completed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizingStarted:
+    started_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFinalized:
+    target: str
+    rows: int
+    digest: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreCompleted:
+    completed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestorePaused:
+    """Nothing is lost; running the same command resumes."""
+
+    reason: str
+    paused_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreResumed:
+    resumed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreFailed:
+    reason: str
+    failed_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreCancelled:
+    cancelled_at: int
+
+
+# --- Target shard.
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSeen:
+    """The highest coordinator generation this target has obeyed: lower ones are refused."""
+
+    generation: int
+
+
+CoordinatorRecord: TypeAlias = (
+    RestoreAccepted
+    | GenerationStarted
+    | IncrementalStarted
+    | ScanReported
+    | RetryScheduled
+    | TargetSealed
+    | IncrementalCompleted
+    | FinalizingStarted
+    | TargetFinalized
+    | RestoreCompleted
+    | RestorePaused
+    | RestoreResumed
+    | RestoreFailed
+    | RestoreCancelled
+)
+
+Record: TypeAlias = CoordinatorRecord | GenerationSeen

@@ -1,0 +1,65 @@
+"""Who takes part in a restore: tables, their source and target shards, and the chain's length.
+
+A node's name is `<table>/s<i>` for a source shard, `<table>/t<i>` for a target shard, and
+`coordinator` for the coordinator. Table names may hold slashes; the last part never does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+COORDINATOR = "coordinator"
+
+
+def source_name(table: str, number: int) -> str:
+    return f"{table}/s{number}"
+
+
+def target_name(table: str, number: int) -> str:
+    return f"{table}/t{number}"
+
+
+def table_of(shard: str) -> str:
+    """The table a source or target shard works for."""
+    return shard.rpartition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class TableTopology:
+    """One table's shards, the incrementals that change it, and the state they must end in.
+
+    `incrementals` are chain positions in ascending order (0 is the full backup); the others leave
+    the table as it was, have no scan and no seal. `rows` and `digest` are the expected final row
+    count and state digest, or None when the collection does not know them.
+    """
+
+    table: str
+    sources: tuple[str, ...]
+    targets: tuple[str, ...]
+    incrementals: tuple[int, ...]
+    rows: int | None
+    digest: int | None
+
+    def previous(self, incremental: int) -> int | None:
+        """The incremental whose seal must stand before `incremental` may be applied."""
+        earlier = [n for n in self.incrementals if n < incremental]
+        return earlier[-1] if earlier else None
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The whole restore: chain positions run from 0 to `last_incremental`, both included."""
+
+    restore: str
+    last_incremental: int
+    tables: tuple[TableTopology, ...]
+
+    def tables_changed_in(self, incremental: int) -> tuple[TableTopology, ...]:
+        return tuple(table for table in self.tables if incremental in table.incrementals)
+
+    def table(self, name: str) -> TableTopology:
+        """Raises: KeyError when the restore has no such table."""
+        for table in self.tables:
+            if table.table == name:
+                return table
+        raise KeyError(name)

@@ -1,0 +1,89 @@
+"""The seam of the table store: where one target shard keeps its rows.
+
+A store is synchronous and used from one worker thread at a time. Every method either returns with
+its effect durable, or raises and leaves what was durable before intact (a raising `append` may or
+may not have happened: the owner recovers before writing again).
+
+Contract (tests/store/test_contract.py runs it over every implementation):
+- rows and watermark of an append are one atomic durable write;
+- `recover` after any crash returns exactly the appends that were acknowledged, plus possibly some
+  that were under way, in order, without a gap;
+- readers of the final rows see nothing before they are published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import pyarrow as pa
+
+from increstore.chain.keys import Key
+from increstore.chain.schema import TableSchema
+from increstore.protocol.messages import StreamEvidence
+from increstore.protocol.ready import ApplyBatch
+from increstore.protocol.target_state import TargetState
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLayout:
+    """What a store must know about the table and the shard it keeps.
+
+    `batch_schemas` gives, per incremental that changes the table, the schema of its batches as
+    sent. `column_since` gives, per column of `final`, the incremental from which its values count.
+    The shard owns the keys `low <= key < high`; None is unbounded.
+    """
+
+    restore: str
+    table: str
+    shard: str
+    batch_schemas: Mapping[int, pa.Schema]
+    final: TableSchema
+    column_since: Mapping[str, int]
+    low: Key | None
+    high: Key | None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInvalid(Exception):
+    """A batch that can never be applied; nothing of its group was written."""
+
+    batch: ApplyBatch
+    error: str
+
+
+class TableStore(Protocol):
+    """Where one target shard keeps what it was sent, and makes its final rows."""
+
+    def recover(self) -> TargetState:
+        """Open (or open again) and return what is durable; a torn tail is cut.
+
+        Raises: StorageCorrupted for damage before the tail; StorageFailed when it cannot be read.
+        """
+        ...
+
+    def append(self, batches: Sequence[ApplyBatch]) -> None:
+        """Durably append the group, all or a prefix of it after a crash; one fsync.
+
+        Raises: BatchInvalid before anything is written; StorageFailed when the write fails.
+        """
+        ...
+
+    def record_generation(self, generation: int) -> None:
+        """Durably remember the highest coordinator generation obeyed."""
+        ...
+
+    def seal(self, incremental: int, streams: Sequence[StreamEvidence]) -> None:
+        """Durably mark the incremental complete; only the named streams' batches count."""
+        ...
+
+    def finalize(self) -> tuple[int, int]:
+        """Fold every sealed run into the final rows, durable, not visible; (rows, digest)."""
+        ...
+
+    def final_rows(self) -> Iterator[pa.RecordBatch]:
+        """The final rows in key order. Raises: LocalProtocolError before `finalize`."""
+        ...
+
+    def close(self) -> None: ...
