@@ -1,0 +1,100 @@
+"""The command line: one lazy group, so that `--help` answers before anything heavy is imported.
+
+Every command lives in a module of its own and imports trio, pyarrow and the rest inside its
+function. Expected errors become one message on stderr and their exit code (see `errors`).
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import NoReturn
+
+import click
+
+from increstore import __version__
+from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
+
+_COMMANDS = ("demo", "backup", "chain", "restore", "verify")
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when it is listed or called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"increstore.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Name the closest command when the one asked for does not exist."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            import difflib
+
+            close = difflib.get_close_matches(args[0], _COMMANDS, n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 usage, 3 bad chain or input, 4 restore failed, "
+    "5 verification failed, 6 deadline, 7 paused or cancelled, 70 a bug of ours.",
+)
+@click.version_option(__version__, "-V", "--version", prog_name="increstore")
+def group() -> None:
+    """Restore a chain of backups, strictly in order, and prove it.
+
+    A collection holds one full backup and the incrementals that follow it. `backup` makes one,
+    `chain` shows and checks it, `restore` turns it into tables, `verify` compares them with what
+    the chain says.
+    """
+
+
+def main() -> NoReturn:
+    """The console script. Never returns."""
+    try:
+        code = group.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        code = ended.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        code = ExitCode.PAUSED
+    except IncrestoreError as error:
+        show_error(error)
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader of our output left (a pager, `head`): not an error of ours or of theirs.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.DONE
+    except Exception:
+        traceback.print_exc()
+        click.echo("increstore: this is a bug; please report the lines above", err=True)
+        code = ExitCode.BUG
+    sys.exit(int(code or 0))
+
+
+def show_error(error: IncrestoreError) -> None:
+    """Print an expected error to stderr: one line, or one line a problem."""
+    if isinstance(error, BackupChainBroken) and len(error.problems) > 1:
+        click.echo(f"error: {len(error.problems)} problems:", err=True)
+        for problem in error.problems:
+            click.echo(f"  - {problem}", err=True)
+    else:
+        click.echo(f"error: {error}", err=True)
