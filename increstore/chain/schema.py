@@ -93,7 +93,7 @@ def is_widening(old: pa.DataType, new: pa.DataType) -> bool:
         return _UNSIGNED.index(old) < _SIGNED.index(new)
     if pa.types.is_decimal(old) and pa.types.is_decimal(new):
         room = new.precision - new.scale >= old.precision - old.scale
-        return room and new.scale >= old.scale and old != new
+        return bool(room and new.scale >= old.scale and old != new)
     return bool(old == pa.float32() and new == pa.float64())
 
 
