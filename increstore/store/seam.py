@@ -13,17 +13,20 @@ Contract (tests/store/test_contract.py runs it over every implementation):
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import pyarrow as pa
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
 
-from increstore.chain.keys import Key
-from increstore.chain.schema import TableSchema
-from increstore.protocol.messages import StreamEvidence
-from increstore.protocol.ready import ApplyBatch
-from increstore.protocol.target_state import TargetState
+    import pyarrow as pa
+
+    from increstore.chain.keys import Key
+    from increstore.chain.schema import TableSchema
+    from increstore.protocol.messages import StreamEvidence
+    from increstore.protocol.ready import ApplyBatch
+    from increstore.protocol.records import CoordinatorRecord
+    from increstore.protocol.target_state import TargetState
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +48,13 @@ class StoreLayout:
     high: Key | None
 
 
-@dataclass(frozen=True, slots=True)
-class BatchInvalid(Exception):
+class BatchInvalid(Exception):  # noqa: N818 - named like every refusal of errors.py
     """A batch that can never be applied; nothing of its group was written."""
 
-    batch: ApplyBatch
-    error: str
+    def __init__(self, batch: ApplyBatch, error: str) -> None:
+        super().__init__(error)
+        self.batch = batch
+        self.error = error
 
 
 class TableStore(Protocol):
@@ -84,6 +88,20 @@ class TableStore(Protocol):
 
     def final_rows(self) -> Iterator[pa.RecordBatch]:
         """The final rows in key order. Raises: LocalProtocolError before `finalize`."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class HistoryLog(Protocol):
+    """Where a coordinator keeps its history (tests/store/test_coordinator_log.py)."""
+
+    def append(self, records: Sequence[CoordinatorRecord]) -> None:
+        """Durably append all records in order, or none. Raises: StorageFailed (indeterminate)."""
+        ...
+
+    def replay(self) -> list[CoordinatorRecord]:
+        """Every record acknowledged, in order. Raises: StorageCorrupted."""
         ...
 
     def close(self) -> None: ...

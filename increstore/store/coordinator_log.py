@@ -1,0 +1,211 @@
+"""The coordinator's history, durable: one SQLite file, one transaction per append.
+
+Each record is one row: its sequence number (1, 2, 3 ..), its JSON text and the XXH3-64 of that
+text, because SQLite itself does not notice a flipped bit. `synchronous` is FULL, so that a
+returned `append` survives a power cut; the write-ahead log lets others read while we write.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from typing import TYPE_CHECKING, cast
+
+import xxhash
+
+from increstore.errors import RemoteProtocolError, StorageCorrupted, StorageFailed
+from increstore.protocol.plain import from_plain, to_plain
+from increstore.store.files import make_directories, sync_directory, told_as_storage_failed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from increstore.protocol.records import CoordinatorRecord
+
+FORMAT = 1
+_APPLICATION = 0x696E6372  # "incr" in ASCII: tells our file from any other SQLite file.
+_BUSY_TIMEOUT_S = 5.0
+
+_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+
+class CoordinatorLog:
+    """The append-only history of one restore's coordinator, in the file `path`.
+
+    Used from one thread at a time. After a failed `append` the object refuses to write: whether
+    the transaction happened is known only to whoever opens the file again and replays it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the log.
+
+        Raises: StorageFailed when it cannot be opened, is locked or in a newer format;
+        StorageCorrupted when the file is not a log of ours or is damaged.
+        """
+        self._path = path
+        self._failed = False
+        with told_as_storage_failed(path, "opening the coordinator log"):
+            make_directories(path.parent)
+            is_new = not path.exists()
+        with self._told("opening the coordinator log"):
+            self._database = sqlite3.connect(
+                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+        try:
+            self._prepare()
+        except BaseException:
+            self._database.close()
+            raise
+        if is_new:
+            with told_as_storage_failed(path, "opening the coordinator log"):
+                sync_directory(path.parent)
+
+    def append(self, records: Sequence[CoordinatorRecord]) -> None:
+        """Durably append all `records`, or none of them.
+
+        Raises: StorageFailed; the append may then have happened or not.
+        """
+        if self._failed:
+            raise StorageFailed(
+                f"{self._path}: an earlier write failed, so what the log holds is not known; "
+                "nothing was written now; open the log again and replay it first"
+            )
+        if not records:
+            return
+        rows = [_row(record) for record in records]
+        self._failed = True
+        with self._told("appending to the coordinator log"), self._transaction():
+            self._database.executemany("INSERT INTO record (json, checksum) VALUES (?, ?)", rows)
+        self._failed = False
+
+    def replay(self) -> list[CoordinatorRecord]:
+        """Every record ever appended, in order.
+
+        Raises: StorageCorrupted when a record is missing or not what was written.
+        """
+        with self._told("reading the coordinator log"):
+            rows = self._database.execute(
+                "SELECT sequence, json, checksum FROM record ORDER BY sequence"
+            ).fetchall()
+        return [self._record(expected, *row) for expected, row in enumerate(rows, start=1)]
+
+    def close(self) -> None:
+        """Release the file; what was appended stays."""
+        with contextlib.suppress(sqlite3.Error):
+            self._database.close()
+
+    def _prepare(self) -> None:
+        with self._told("opening the coordinator log"):
+            self._database.execute("PRAGMA synchronous = FULL")
+            self._database.execute("PRAGMA journal_mode = WAL")
+            application = self._pragma("application_id")
+            format_found = self._pragma("user_version")
+            tables = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application == 0 and tables == 0:
+            self._create()
+        elif application != _APPLICATION:
+            raise StorageCorrupted(
+                f"{self._path}: expected a coordinator log, got another SQLite file "
+                f"(application id {application}); move it away, or choose another target"
+            )
+        elif format_found != FORMAT:
+            raise StorageFailed(
+                f"{self._path}: coordinator log format {format_found} is not one this program "
+                f"reads (expected {FORMAT}); upgrade increstore"
+            )
+
+    def _create(self) -> None:
+        with self._told("creating the coordinator log"), self._transaction():
+            self._database.execute(
+                "CREATE TABLE record (sequence INTEGER PRIMARY KEY AUTOINCREMENT, "
+                "json TEXT NOT NULL, checksum TEXT NOT NULL) STRICT"
+            )
+            # Inside the transaction: a crash leaves a log in this format, or an empty file.
+            self._database.execute(f"PRAGMA application_id = {_APPLICATION}")
+            self._database.execute(f"PRAGMA user_version = {FORMAT}")
+
+    def _pragma(self, name: str) -> int:
+        return int(self._database.execute(f"PRAGMA {name}").fetchone()[0])
+
+    def _record(self, expected: int, sequence: int, text: str, checksum: str) -> CoordinatorRecord:
+        where = f"{self._path}: record {expected}"
+        if sequence != expected:
+            raise StorageCorrupted(f"{where} is missing (next is {sequence}); {_REMEDY}")
+        if checksum != _checksum(text):
+            raise StorageCorrupted(
+                f"{where}: expected checksum {checksum}, got {_checksum(text)}; {_REMEDY}"
+            )
+        try:
+            return cast("CoordinatorRecord", from_plain(json.loads(text)))
+        except (ValueError, RemoteProtocolError) as error:
+            raise StorageCorrupted(
+                f"{where} is not one this program knows ({error}); if a newer increstore wrote "
+                f"it, use that one; else {_REMEDY}"
+            ) from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._database.execute("COMMIT")
+        except BaseException:
+            # Itself refused when SQLite has rolled back on its own (disk full, I/O error).
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("ROLLBACK")
+            raise
+
+    @contextlib.contextmanager
+    def _told(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # The low byte: primary code.
+            if code in _DAMAGE:
+                raise StorageCorrupted(
+                    f"{self._path}: {doing} failed: {error}; expected the log as it was written; "
+                    f"{_REMEDY}"
+                ) from error
+            raise StorageFailed(
+                f"{self._path}: {doing} failed: {error}; {_remedy_for(code)}"
+            ) from error
+
+
+_REMEDY = "restore the file from a copy, or remove the target and start the restore again"
+
+
+def _remedy_for(code: int) -> str:
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return "another process uses it; wait for it or end it, then run the same command again"
+    if code == sqlite3.SQLITE_FULL:
+        return "free some space, then run the same command again"
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        return "make the folder and the file writable for this user, or choose another target"
+    return "check the disk and the system log, then run the same command again"
+
+
+def _row(record: CoordinatorRecord) -> tuple[str, str]:
+    text = json.dumps(to_plain(record), separators=(",", ":"), ensure_ascii=False)
+    return text, _checksum(text)
+
+
+def _checksum(text: str) -> str:
+    return str(xxhash.xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass")))
+
+
+class MemoryLog:
+    """The same seam without a disk: for tests and for restores nobody needs to resume."""
+
+    def __init__(self) -> None:
+        self._records: list[CoordinatorRecord] = []
+
+    def append(self, records: Sequence[CoordinatorRecord]) -> None:
+        self._records.extend(records)
+
+    def replay(self) -> list[CoordinatorRecord]:
+        return list(self._records)
+
+    def close(self) -> None:
+        pass

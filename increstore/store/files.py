@@ -1,0 +1,122 @@
+"""Durable files: what has to be synced, in which order, and how a failure is told to a person.
+
+Rules of this file:
+- a new name is durable only when its directory has been synced as well;
+- a file that others may read appears by rename, after its bytes are durable;
+- a failed fsync is never repeated: whoever sees `StorageFailed` opens the storage again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from increstore.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from increstore.protocol.messages import Payload
+
+TEMPORARY_SUFFIX = ".tmp"
+_BUFFERS_MAX = 512  # Below IOV_MAX of every system we run on (1024).
+_NAME_BYTES_MAX = 180  # File systems stop at 255; leaves room for suffixes.
+
+_REMEDIES = {
+    errno.ENOSPC: "free some space, then run the same command again",
+    errno.EDQUOT: "raise the quota or remove files, then run the same command again",
+    errno.EFBIG: "raise the file size limit (ulimit -f), then run the same command again",
+    errno.EROFS: "mount it writable or choose another target",
+    errno.EACCES: "give this user access or choose another target",
+    errno.EPERM: "give this user access or choose another target",
+    errno.EIO: "check the disk and the system log, then run the same command again",
+    errno.EMFILE: "raise the limit of open files (ulimit -n), then run the same command again",
+}
+
+
+def storage_failed(error: OSError, path: Path, doing: str) -> StorageFailed:
+    """The failure in a person's words: what was done where, why not, and what to do."""
+    free = _free_space(path) if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
+    remedy = _REMEDIES.get(error.errno or 0, "mend the cause, then run the same command again")
+    return StorageFailed(
+        f"{path}: {doing} failed: {error.strerror or error}{free}; this write may have happened "
+        f"in part, everything acknowledged before is safe; {remedy}"
+    )
+
+
+@contextlib.contextmanager
+def told_as_storage_failed(path: Path, doing: str) -> Iterator[None]:
+    """Turn the operating system's refusals inside the block into `StorageFailed`."""
+    try:
+        yield
+    except OSError as error:
+        raise storage_failed(error, path, doing) from error
+
+
+def _free_space(path: Path) -> str:
+    for folder in (path, *path.parents):
+        with contextlib.suppress(OSError):
+            return f" ({shutil.disk_usage(folder).free / 1e6:,.1f} MB free)"
+    return ""
+
+
+def sync_directory(directory: Path) -> None:
+    """Make names created, renamed or removed in `directory` durable."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_directories(directory: Path) -> None:
+    """Create `directory` and its missing parents, durably."""
+    missing = [directory, *directory.parents]
+    missing = [folder for folder in missing if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(exist_ok=True)
+        sync_directory(folder.parent)
+
+
+def write_at(handle: int, buffers: Sequence[Payload], offset: int) -> int:
+    """Write all `buffers` one after another at `offset`, without joining them; bytes written."""
+    views = [memoryview(buffer).cast("B") for buffer in buffers if len(buffer)]
+    start = offset
+    first = 0
+    while first < len(views):
+        written = os.pwritev(handle, views[first : first + _BUFFERS_MAX], offset)
+        offset += written
+        while first < len(views) and written >= len(views[first]):
+            written -= len(views[first])
+            first += 1
+        if written:
+            views[first] = views[first][written:]
+    return offset - start
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`: after a crash it holds the old bytes or the new ones."""
+    temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    sync_directory(path.parent)
+
+
+def file_name_of(name: str) -> str:
+    """`name` (a table or shard, possibly with slashes) as one safe, distinct file name."""
+    quoted = quote(name, safe=" ").replace("~", "%7E")
+    if quoted.startswith("."):
+        quoted = "%2E" + quoted[1:]
+    if len(quoted) <= _NAME_BYTES_MAX:
+        return quoted
+    # "~" is in no quoted name, so a shortened name never meets a whole one.
+    return f"{quoted[:150]}~{hashlib.sha256(name.encode()).hexdigest()[:16]}"
