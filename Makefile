@@ -1,0 +1,74 @@
+# Everything a checkout needs: `make demo`, `make test`. The first call sets up .venv by itself.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check -qq
+INPUTS := pyproject.toml constraints.txt
+
+# What `make test` and `make benchmark` pass on: make test ARGS="-k chain -x"
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint style types imports format benchmark clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  PYTHON=python3.12 picks the interpreter, ARGS='...' is passed on by test and benchmark."
+
+demo: $(VENV)/.set-up-run ## restore the shipped real chain over several shards, verify it, say what was done
+	@$(BIN)/increstore demo
+
+test: $(VENV)/.set-up-check ## run every test
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+# Three targets, so that `make --keep-going lint` shows every complaint at once.
+lint: style types imports ## check style, types and the direction of imports
+style: $(VENV)/.set-up-check
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+types: $(VENV)/.set-up-check
+	@$(BIN)/mypy
+imports: $(VENV)/.set-up-check
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.set-up-check ## rewrite the code in the house style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+benchmark: $(VENV)/.set-up-benchmark ## measure a restore beside DuckDB, SQLite and Polars
+	@$(BIN)/python benchmarks/restore.py $(ARGS)
+
+clean: ## remove .venv, caches and the benchmark's work folder
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+		.import_linter_cache .coverage benchmarks/.work
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp is newer than its inputs when the installed packages match them. The demo needs no extras,
+# and every other set-up holds what the demo needs.
+$(VENV)/.set-up-run: EXTRAS =
+$(VENV)/.set-up-check: EXTRAS = [test,lint]
+$(VENV)/.set-up-benchmark: EXTRAS = [benchmark]
+
+$(VENV)/.set-up-%: $(INPUTS) | $(BIN)/python
+	@echo "set-up: installing increstore$(EXTRAS) into $(VENV)" >&2
+	@$(PIP) install --constraint constraints.txt --editable '.$(EXTRAS)' || { \
+		echo "set-up: pip could not install the packages (its message is above)." >&2; \
+		echo "        Check the network, or the index that pip is configured to use; then repeat." >&2; \
+		exit 1; }
+	@touch $@ $(VENV)/.set-up-run
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null || { \
+		echo "set-up: no $(PYTHON) found; install Python 3.11 or newer, or name one:" >&2; \
+		echo "        make demo PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "set-up: $(PYTHON) is `$(PYTHON) --version 2>&1 | head -n 1`; expected Python 3.11 or newer." >&2; \
+		echo "        Name a newer one: make demo PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo "set-up: $(PYTHON) cannot make virtual environments: its venv or ensurepip is missing." >&2; \
+		echo "        On Debian and Ubuntu: apt-get install python3-venv; then repeat." >&2; exit 1; }
+	@echo "set-up: making $(VENV) with `$(PYTHON) --version 2>&1`" >&2
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
