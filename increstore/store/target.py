@@ -19,7 +19,7 @@ import os
 import shutil
 import socket
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from increstore.errors import StorageCorrupted, StorageFailed, TargetRefused
@@ -43,13 +43,17 @@ WORK_NAME = ".increstore"
 class TargetIdentity:
     """Which restore owns a target: another collection, backup or plan may not continue it.
 
-    `upto` is the name of the last backup restored; `fingerprint` names the whole plan.
+    `upto` is the name of the last backup restored; `fingerprint` names the whole plan, which the
+    numbers of source and target shards and the chosen `tables` (none: all) make again.
     """
 
     collection: str
     restore: str
     upto: str
     fingerprint: str = ""
+    sources: int = 1
+    targets: int = 1
+    tables: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,17 @@ class TargetPaths:
     def table(self, table: str) -> Path:
         """The folder in which readers find the restored table."""
         return self.root / table
+
+
+_IDENTITY_FIELDS: dict[str, type] = {
+    "collection": str,
+    "restore": str,
+    "upto": str,
+    "fingerprint": str,
+    "sources": int,
+    "targets": int,
+    "tables": tuple,
+}
 
 
 class TargetDirectory:
@@ -153,6 +168,11 @@ class TargetDirectory:
                 if folder.exists():
                     shutil.rmtree(folder)
                     sync_directory(self.paths.work)
+
+    @property
+    def lock_fd(self) -> int:
+        """The open file that holds the lock: a process that inherits it holds the target too."""
+        return self._lock
 
     def close(self) -> None:
         """Let go of the target; closing twice is fine."""
@@ -211,9 +231,10 @@ def _parse_identity(paths: TargetPaths) -> TargetIdentity:
                     f"{paths.identity}: format {number} is newer than this program reads "
                     f"(expected {FORMAT}); upgrade increstore"
                 )
-            if all(isinstance(value, str) for value in found.values()):
+            found["tables"] = tuple(found.get("tables", ()))
+            if all(isinstance(found.get(name), kind) for name, kind in _IDENTITY_FIELDS.items()):
                 return TargetIdentity(**found)
-        problem = "fields are missing"
+        problem = "fields are missing or of another type"
     except (ValueError, TypeError) as error:
         problem = str(error)
     raise StorageCorrupted(
@@ -234,7 +255,7 @@ def _take_lock(handle: int, paths: TargetPaths) -> None:
         raise StorageFailed(
             f"{paths.lock}: locking failed: {error.strerror}; use a file system that has locks"
         ) from error
-    since = datetime.now(timezone.utc).isoformat(timespec="seconds")  # noqa: UP017
+    since = datetime.now(UTC).isoformat(timespec="seconds")
     note = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
     with told_as_storage_failed(paths.lock, "writing the lock's note"):
         os.ftruncate(handle, 0)
