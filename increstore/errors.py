@@ -52,9 +52,16 @@ class SnapshotRefused(IncrestoreError):
 
 
 class TargetRefused(IncrestoreError):
-    """The target directory cannot take this restore (in use, foreign, read-only, not ours)."""
+    """The target directory cannot take this restore (in use, foreign, read-only, not ours).
+
+    `holder_is_gone`: it is in use only by what a killed restore left behind, for a moment.
+    """
 
     exit_code = ExitCode.RESTORE_FAILED
+
+    def __init__(self, message: str, *, holder_is_gone: bool = False) -> None:
+        self.holder_is_gone = holder_is_gone
+        super().__init__(message)
 
 
 class StorageFailed(IncrestoreError):

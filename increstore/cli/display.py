@@ -1,0 +1,287 @@
+"""What a restore shows: a live display on a terminal, plain lines in a pipe, or JSON lines.
+
+People's text goes to stderr; stdout carries only what a program asked for with `--json`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+import click
+
+from increstore.runtime.progress import RestoreProgress
+from increstore.runtime.restore import resume_command
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from increstore.chain.plan import RestorePlan
+    from increstore.journal import JournalEvent
+    from increstore.runtime.restore import Outcome, Prepared
+
+PROGRESS_LINE_EVERY_S = 5.0
+TABLES_SHOWN_MAX = 8
+_SAMPLES = {"scan.progress", "changes.applied", "barrier.waits", "scan.asked", "run.sealed"}
+
+
+class Display(Protocol):
+    """A journal subscriber that shows a restore while it is entered."""
+
+    def __call__(self, event: JournalEvent) -> None: ...
+    def __enter__(self) -> Display: ...
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+    def summarize(self, outcome: Outcome, code: int) -> None: ...
+
+
+def choose_display(prepared: Prepared, *, as_json: bool, plain: bool) -> Display:
+    if as_json:
+        return JsonLines(prepared)
+    if plain or not sys.stderr.isatty():
+        return PlainLines(prepared)
+    from increstore.cli.live import LiveDisplay
+
+    return LiveDisplay(prepared)
+
+
+class PlainLines:
+    """One fact a line on stderr: for pipes, logs and screen readers."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self.progress = RestoreProgress(prepared.plan)
+        self.progress.count_done(done_before(prepared))
+        self._began = time.monotonic()
+        self._last_progress = self._began
+        self._last_wait = ""
+
+    def __enter__(self) -> PlainLines:
+        self.say(opening(self.prepared))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __call__(self, event: JournalEvent) -> None:
+        self.progress(event)
+        line = fact_line(event, self.prepared.plan, self.progress)
+        if line is not None:
+            self.say(line)
+        elif event.name == "barrier.waits":
+            self._say_progress()
+
+    def _say_progress(self) -> None:
+        """Now and then how far it is; the barrier's sentence when nothing moves."""
+        now = time.monotonic()
+        if now - self._last_progress < PROGRESS_LINE_EVERY_S:
+            return
+        self._last_progress = now
+        self.say(progress_line(self.progress))
+        self.say(self.progress.waits)
+
+    def say(self, line: str) -> None:
+        click.echo(f"{time.monotonic() - self._began:8.2f} s  {line}", err=True)
+
+    def summarize(self, outcome: Outcome, code: int) -> None:
+        for line in summary_lines(self.prepared, outcome, time.monotonic() - self._began):
+            click.echo(line, err=True)
+
+
+class JsonLines:
+    """Every event as one JSON object a line on stdout, then one `summary`."""
+
+    def __init__(self, prepared: Prepared) -> None:
+        self.prepared = prepared
+        self._began = time.monotonic()
+
+    def __enter__(self) -> JsonLines:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        pass
+
+    def __call__(self, event: JournalEvent) -> None:
+        self._write(event.as_json())
+
+    def summarize(self, outcome: Outcome, code: int) -> None:
+        plan = self.prepared.plan
+        self._write(
+            {
+                "event": "summary",
+                "state": outcome.state.value,
+                "reason": outcome.reason,
+                "exit_code": code,
+                "restore": self.prepared.job.restore,
+                "upto": plan.backups[-1],
+                "seconds": round(time.monotonic() - self._began, 3),
+                "newer_backups": self.prepared.newer_backups,
+                "tables": [{"table": table.table, "rows": table.rows} for table in plan.tables],
+                "resume": None if code == 0 else resume_command(self.prepared.request),
+            }
+        )
+
+    def _write(self, line: dict[str, Any]) -> None:
+        click.echo(json.dumps(line, ensure_ascii=False, default=str))
+
+
+def done_before(prepared: Prepared) -> list[int]:
+    """The incrementals that an earlier run completed."""
+    from increstore.protocol.records import IncrementalCompleted
+
+    return [r.incremental for r in prepared.history if isinstance(r, IncrementalCompleted)]
+
+
+def opening(prepared: Prepared) -> str:
+    plan = prepared.plan
+    done = len(done_before(prepared))
+    begun = f"resuming after {done} of {len(plan.backups)} backups" if prepared.resumes else "start"
+    return (
+        f"{begun}: {_count(len(plan.tables), 'table')}, {_count(len(plan.backups), 'backup')} up "
+        f"to {plan.backups[-1]}, {plan.change_rows:,} rows, {_count(plan.sources, 'source shard')} "
+        f"and {_count(plan.targets, 'target shard')} a table on {prepared.request.on}"
+    )
+
+
+def fact_line(event: JournalEvent, plan: RestorePlan, progress: RestoreProgress) -> str | None:
+    """The line that tells of one event; None for samples and what people need not read."""
+    facts = event.facts
+    match event.name:
+        case "incremental.completed":
+            number = facts["incremental"]
+            rate = progress.rate()
+            speed = f", {rate:,.0f} rows/s" if rate else ""
+            return (
+                f"{number}/{len(plan.backups) - 1} {plan.backups[number]} complete: "
+                f"{progress.rows_of_incremental(number):,} rows{speed}{_eta(progress)}"
+            )
+        case "scan.retry_scheduled":
+            return (
+                f"{facts['source']} tries incremental {facts['incremental']} again "
+                f"(attempt {facts['attempt']})"
+            )
+        case "scan.reported" if facts["status"] != "success":
+            return (
+                f"{facts['source']} failed incremental {facts['incremental']} "
+                f"({facts['status']}): {facts.get('error', '')}"
+            )
+        case "refused":
+            return f"{event.node} was refused by {facts['by']}: {facts['reason']}: {facts['detail']}"
+        case "restore.finalizing":
+            return "every backup is applied; merging the final rows"
+        case "worker.died" | "shard.restarting" | "storage.failed" | "restore.interrupted":
+            return event.as_line(event.at).split("  ", 1)[1]
+        case _:
+            return None
+
+
+def progress_line(progress: RestoreProgress) -> str:
+    share = progress.rows_applied / progress.rows if progress.rows else 1.0
+    rate = progress.rate()
+    speed = f", {rate:,.0f} rows/s" if rate else ""
+    return f"{progress.state}: {progress.rows_applied:,} rows ({share:.0%}){speed}{_eta(progress)}"
+
+
+def _eta(progress: RestoreProgress) -> str:
+    left = progress.seconds_left()
+    return f", about {left:.0f} s left" if left is not None and left >= 1 else ""
+
+
+def summary_lines(prepared: Prepared, outcome: Outcome, seconds: float) -> list[str]:
+    """What happened, and what to do next."""
+    from increstore.protocol.coordinator import RestoreState
+
+    plan, request = prepared.plan, prepared.request
+    if outcome.state is RestoreState.COMPLETED:
+        return [*_completed_lines(prepared, outcome, seconds), *_newer_line(prepared)]
+    if outcome.state is RestoreState.FAILED:
+        return [
+            f"restore failed: {outcome.reason}",
+            f"readers of {request.target} see nothing of it; once the cause is mended, go on with:",
+            f"  {resume_command(request)}",
+        ]
+    why = outcome.reason or "interrupted"
+    return [
+        f"restore stopped: {why}",
+        f"all that was applied of {plan.backups[-1]} and before it is kept; go on with:",
+        f"  {resume_command(request)}",
+    ]
+
+
+def _completed_lines(prepared: Prepared, outcome: Outcome, seconds: float) -> list[str]:
+    plan, target = prepared.plan, prepared.request.target
+    if outcome.was_complete:
+        head = f"{target} is already restored up to {plan.backups[-1]}; nothing was done"
+    else:
+        rate = f" ({plan.change_rows / seconds:,.0f} rows/s)" if seconds > 0 else ""
+        head = (
+            f"restored up to {plan.backups[-1]} in {seconds:.2f} s: "
+            f"{plan.change_rows:,} rows scanned{rate}, counts and digests agree"
+        )
+    width = max(len(table.table) for table in plan.tables)
+    return [head] + [
+        f"  {table.table:<{width}}  {table.rows:>12,} rows  {target / table.table}/*.parquet"
+        for table in plan.tables
+    ]
+
+
+def _newer_line(prepared: Prepared) -> list[str]:
+    if not prepared.newer_backups:
+        return []
+    return [
+        f"the collection has {_count(prepared.newer_backups, 'newer backup')}; "
+        "restore into a new target to get them"
+    ]
+
+
+def show_plan(plan: RestorePlan, *, resumes: bool, newer: int, as_json: bool) -> None:
+    """What a restore would do: the output of `--dry-run`, on stdout."""
+    for number, backup in enumerate(plan.backups):
+        steps = {t.table: t.step(number).rows for t in plan.tables if _changes(t, number)}
+        if as_json:
+            click.echo(json.dumps({"event": "plan.backup", "backup": backup, "rows": steps}))
+        else:
+            tables = ", ".join(f"{table} {rows:,}" for table, rows in steps.items())
+            click.echo(f"{number:4}  {backup}  {tables or 'nothing changed'}")
+    summary = {
+        "event": "plan",
+        "resumes": resumes,
+        "sources": plan.sources,
+        "targets": plan.targets,
+        "rows": plan.change_rows,
+        "newer_backups": newer,
+        "tables": [{"table": t.table, "rows": t.rows} for t in plan.tables],
+    }
+    if as_json:
+        click.echo(json.dumps(summary))
+    else:
+        click.echo(
+            f"{'would resume' if resumes else 'would restore'} "
+            f"{_count(len(plan.tables), 'table')} "
+            f"from {plan.change_rows:,} rows, with {_count(plan.sources, 'source shard')} and "
+            f"{_count(plan.targets, 'target shard')} a table; nothing was written"
+        )
+
+
+def _changes(table: Any, number: int) -> bool:
+    return any(step.incremental == number for step in table.steps)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,137 @@
+"""`increstore restore`: the main job, as people and scripts call it."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from increstore.errors import ExitCode
+
+if TYPE_CHECKING:
+    from increstore.cli.display import Display
+    from increstore.runtime.restore import Outcome, Prepared, RestoreRequest
+
+_SHARDS = click.IntRange(1, 1000)
+
+
+@click.command()
+@click.argument("collection", type=click.Path(path_type=Path))
+@click.option(
+    "--into",
+    "target",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The directory that gets the tables: new, empty, or this restore's own.",
+)
+@click.option("--upto", help="The last backup to restore: its name, or the start of it.")
+@click.option("--table", "tables", multiple=True, help="Restore only this table (repeatable).")
+@click.option("--sources", type=_SHARDS, help="Source shards a table  [default: the cores]")
+@click.option("--targets", type=_SHARDS, help="Target shards a table  [default: the cores]")
+@click.option(
+    "--on",
+    type=click.Choice(["memory", "tcp"]),
+    default="memory",
+    show_default=True,
+    help="Where the shards live: in this process, or in workers on loopback TCP.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything, say what would be done, stop.")
+@click.option("--json", "as_json", is_flag=True, help="Events and summary as JSON lines on stdout.")
+@click.option("--plain", is_flag=True, help="One fact a line, also on a terminal.")
+@click.option("--journal", type=click.Path(path_type=Path), help="Append every event to this file.")
+@click.option("--stage-deadline", type=float, help="Pause when one backup takes longer (seconds).")
+@click.option("--deadline", type=float, help="Pause when the whole takes longer (seconds).")
+@click.pass_context
+def restore(
+    ctx: click.Context,
+    collection: Path,
+    target: Path,
+    upto: str | None,
+    tables: tuple[str, ...],
+    sources: int | None,
+    targets: int | None,
+    on: str,
+    dry_run: bool,
+    as_json: bool,
+    plain: bool,
+    journal: Path | None,
+    stage_deadline: float | None,
+    deadline: float | None,
+) -> None:
+    """Restore COLLECTION: the last full backup, then every incremental, strictly in order.
+
+    The tables appear under --into as TABLE/*.parquet once all is restored and checked; until then
+    readers see nothing. The same command again goes on after Ctrl-C, a crash or a power cut.
+    """
+    from increstore.runtime.restore import RestoreRequest
+
+    if as_json and plain:
+        raise click.UsageError("--json and --plain exclude each other")
+    request = RestoreRequest(collection, target, upto, tables, sources, targets, on)
+    if dry_run:
+        _dry_run(request, as_json)
+        return
+    code = restore_and_show(request, as_json, plain, journal, stage_deadline, deadline)
+    ctx.exit(code)
+
+
+def restore_and_show(
+    request: RestoreRequest,
+    as_json: bool,
+    plain: bool,
+    journal_path: Path | None = None,
+    stage_deadline_s: float | None = None,
+    deadline_s: float | None = None,
+) -> int:
+    """Restore with the display that fits; returns the exit code."""
+    from increstore.cli.display import choose_display
+    from increstore.journal import Journal, JournalFile
+    from increstore.protocol.coordinator import CoordinatorConfig
+    from increstore.runtime.restore import prepare, run_restore
+
+    journal = Journal()
+    with ExitStack() as stack:
+        if journal_path is not None:
+            journal_file = JournalFile(journal_path)
+            stack.callback(journal_file.close)
+            journal.subscribe(journal_file)
+        prepared = prepare(request)
+        stack.callback(prepared.directory.close)
+        stack.callback(prepared.log.close)
+        display = choose_display(prepared, as_json=as_json, plain=plain)
+        journal.subscribe(display)
+        config = CoordinatorConfig(
+            stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
+        )
+        with display:
+            outcome = run_restore(prepared, config, journal)
+        return _end(prepared, outcome, display)
+
+
+def _ns(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1e9)
+
+
+def _end(prepared: Prepared, outcome: Outcome, display: Display) -> int:
+    from increstore.protocol.coordinator import RestoreState
+
+    code = {
+        RestoreState.COMPLETED: ExitCode.DONE,
+        RestoreState.FAILED: ExitCode.RESTORE_FAILED,
+    }.get(outcome.state, ExitCode.PAUSED)
+    if outcome.deadline_passed:
+        code = ExitCode.DEADLINE
+    display.summarize(outcome, int(code))
+    return int(code)
+
+
+def _dry_run(request: RestoreRequest, as_json: bool) -> None:
+    from increstore.cli.display import show_plan
+    from increstore.runtime.restore import make_plan
+
+    plan, identity, newer = make_plan(request)
+    show_plan(plan, resumes=identity is not None, newer=newer, as_json=as_json)
+    sys.stdout.flush()

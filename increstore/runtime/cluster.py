@@ -1,0 +1,149 @@
+"""Hosting shards: the nurseries of one process, and the shards of a plan by name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from increstore.chain.plan import TablePlan
+from increstore.protocol.source_shard import SourceConfig, SourceShard
+from increstore.protocol.topology import (
+    TableTopology,
+    Topology,
+    source_name,
+    table_of,
+    target_name,
+)
+from increstore.runtime.source_node import ByteBudget, PagePerformer, SourceNode
+from increstore.runtime.target_node import Threads, run_target
+from increstore.store.publish import staged_file
+from increstore.store.seam import StoreLayout
+from increstore.store.segment_store import SegmentStore
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from increstore.chain.plan import RestorePlan
+    from increstore.journal import Journal
+    from increstore.transport.seam import Transport
+
+BYTES_UNAPPLIED_MAX = 128 << 20
+"""What all source shards of one process may hold unapplied, together."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreJob:
+    """A restore as every process that hosts a part of it sees it."""
+
+    plan: RestorePlan
+    restore: str
+    target: Path
+    source_config: SourceConfig
+
+
+def topology_of(plan: RestorePlan, restore: str) -> Topology:
+    """The plan as the cores see it."""
+    return Topology(
+        restore=restore,
+        last_incremental=len(plan.backups) - 1,
+        tables=tuple(_table_topology(table, plan) for table in plan.tables),
+    )
+
+
+def _table_topology(table: TablePlan, plan: RestorePlan) -> TableTopology:
+    return TableTopology(
+        table=table.table,
+        sources=tuple(source_name(table.table, n) for n in range(plan.sources)),
+        targets=tuple(target_name(table.table, n) for n in range(len(table.bounds) + 1)),
+        incrementals=tuple(step.incremental for step in table.steps),
+        rows=table.rows,
+        digest=table.digest,
+    )
+
+
+def source_names(plan: RestorePlan) -> list[str]:
+    return [source_name(t.table, n) for t in plan.tables for n in range(plan.sources)]
+
+
+def target_names(plan: RestorePlan) -> list[str]:
+    return [target_name(t.table, n) for t in plan.tables for n in range(len(t.bounds) + 1)]
+
+
+def store_layout(job: RestoreJob, shard: str) -> StoreLayout:
+    """What the store of one target shard must know."""
+    table = job.plan.table(table_of(shard))
+    low, high = table.range_of(_number(shard))
+    return StoreLayout(
+        restore=job.restore,
+        table=table.table,
+        shard=shard,
+        batch_schemas={step.incremental: step.batch_schema for step in table.steps},
+        final=table.final,
+        column_since=table.column_since,
+        low=low,
+        high=high,
+    )
+
+
+def segment_store(job: RestoreJob, shard: str) -> SegmentStore:
+    """The durable store of one target shard under TARGET/.increstore."""
+    number = _number(shard)
+    return SegmentStore(
+        job.target / ".increstore" / "shards" / table_of(shard) / f"t{number}",
+        store_layout(job, shard),
+        staged_file(job.target, table_of(shard), number),
+    )
+
+
+def _number(shard: str) -> int:
+    return int(shard.rpartition("/")[2][1:])
+
+
+async def host_shards(
+    job: RestoreJob, shards: Sequence[str], transport: Transport, journal: Journal
+) -> None:
+    """Run the named shards, each in a nursery of its own, until cancelled.
+
+    Raises: StorageCorrupted from a target shard whose durable state is damaged.
+    """
+    threads = Threads(os.cpu_count() or 2)
+    budget = ByteBudget(BYTES_UNAPPLIED_MAX)
+    topology = topology_of(job.plan, job.restore)
+    async with trio.open_nursery() as nursery:
+        for shard in shards:
+            if shard.rpartition("/")[2].startswith("s"):
+                nursery.start_soon(_run_source, job, shard, transport, journal, threads, budget)
+            else:
+                nursery.start_soon(
+                    run_target,
+                    shard,
+                    topology.table(table_of(shard)),
+                    job.restore,
+                    segment_store(job, shard),
+                    transport.attach,
+                    threads,
+                    journal,
+                )
+
+
+async def _run_source(
+    job: RestoreJob,
+    shard: str,
+    transport: Transport,
+    journal: Journal,
+    threads: Threads,
+    budget: ByteBudget,
+) -> None:
+    table = job.plan.table(table_of(shard))
+    targets = tuple(target_name(table.table, n) for n in range(len(table.bounds) + 1))
+    core = SourceShard(shard, targets, job.source_config)
+    performer = PagePerformer(table, _number(shard), job.plan.sources, budget, threads.read)
+    endpoint = transport.attach(shard)
+    try:
+        await SourceNode(shard, core, endpoint, performer, journal, budget).run()
+    finally:
+        endpoint.close()

@@ -1,0 +1,73 @@
+"""The driver of the coordinator: its log, and making the finished tables visible."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+import trio
+
+from increstore.errors import IncrestoreError
+from increstore.protocol.coordinator import Coordinator, RestoreState
+from increstore.protocol.ready import PublishFailed, PublishTables, TablesPublished
+from increstore.protocol.topology import COORDINATOR
+from increstore.runtime.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from increstore.journal import Journal
+    from increstore.protocol.ready import Effect, Event
+    from increstore.protocol.records import CoordinatorRecord, Record
+    from increstore.transport.seam import Endpoint
+
+ENDED = (
+    RestoreState.COMPLETED,
+    RestoreState.FAILED,
+    RestoreState.CANCELLED,
+    RestoreState.PAUSED,
+)
+
+
+class HistoryLog(Protocol):
+    """Where the coordinator's records become durable (see `store.seam`)."""
+
+    def append(self, records: Sequence[CoordinatorRecord]) -> None: ...
+
+
+class CoordinatorPerformer:
+    """Appends to the log and publishes the tables, in worker threads."""
+
+    def __init__(self, log: HistoryLog, publish: Callable[[], None]) -> None:
+        self._log = log
+        self._publish = publish
+
+    async def append(self, records: Sequence[Record]) -> Event | None:
+        """Raises: StorageFailed; a coordinator that cannot remember must not go on."""
+        history = cast("Sequence[CoordinatorRecord]", records)
+        await trio.to_thread.run_sync(self._log.append, history)
+        return None
+
+    async def perform(self, effect: Effect) -> Event | None:
+        assert isinstance(effect, PublishTables)
+        try:
+            await trio.to_thread.run_sync(self._publish)
+        except IncrestoreError as error:
+            return PublishFailed(str(error))
+        return TablesPublished()
+
+
+class CoordinatorNode(Node):
+    """Runs the coordinator until the restore has ended or needs a person."""
+
+    def __init__(
+        self,
+        core: Coordinator,
+        endpoint: Endpoint,
+        performer: CoordinatorPerformer,
+        journal: Journal,
+    ) -> None:
+        super().__init__(COORDINATOR, core, endpoint, performer, journal)
+        self._coordinator = core
+
+    def has_ended(self) -> bool:
+        return self._coordinator.state in ENDED

@@ -1,0 +1,27 @@
+"""Trio reports what failed in nurseries as exception groups; people need the one cause."""
+
+from __future__ import annotations
+
+from increstore.errors import IncrestoreError
+
+
+def first_expected(group: BaseException) -> IncrestoreError:
+    """The first expected error inside a (nested) group.
+
+    Raises: the group itself when none is in it.
+    """
+    found = _find(group)
+    if found is None:
+        raise group
+    return found
+
+
+def _find(error: BaseException) -> IncrestoreError | None:
+    if isinstance(error, IncrestoreError):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            found = _find(part)
+            if found is not None:
+                return found
+    return None

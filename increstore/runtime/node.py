@@ -1,0 +1,155 @@
+"""A node: one core, its storage and its mailbox, in one nursery.
+
+The loop knows one sentence: step the core, append its records, start its effects, send its
+messages. A step never awaits, so cancellation can only strike between steps. What a core wants
+sent waits in an outbox, drained by a task of its own, so a full link slows the traffic and never
+stops the node from listening; the outbox is bounded by the protocol's windows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+from increstore.protocol.ready import Received, TimePassed
+from increstore.runtime.narrate import narrate_event, narrate_records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from increstore.journal import Journal
+    from increstore.protocol.messages import Message
+    from increstore.protocol.ready import Effect, Event, Ready
+    from increstore.protocol.records import Record
+    from increstore.transport.seam import Endpoint
+
+EVENTS_MAX = 256
+"""Received messages a node may have waiting; beyond it the mailbox is left full."""
+
+
+class Core(Protocol):
+    """A role: plain, synchronous, without IO."""
+
+    def step(self, now: int, event: Event) -> Ready: ...
+
+
+class Performer(Protocol):
+    """What a role's driver does for its core: durable records, and effects."""
+
+    async def append(self, records: Sequence[Record]) -> Event | None:
+        """Make the records durable; returns a failure to tell the core instead of raising."""
+        ...
+
+    async def perform(self, effect: Effect) -> Event | None:
+        """Do one effect; its result comes back as an event (None: another effect reports it)."""
+        ...
+
+
+def monotonic_ns() -> int:
+    """Trio's clock in integer nanoseconds, so that tests may drive it."""
+    return round(trio.current_time() * 1e9)
+
+
+class Node:
+    """Runs one core until it has ended or is cancelled."""
+
+    def __init__(
+        self, name: str, core: Core, endpoint: Endpoint, performer: Performer, journal: Journal
+    ) -> None:
+        self.name = name
+        self._core = core
+        self._endpoint = endpoint
+        self._performer = performer
+        self._journal = journal
+        self._events: deque[Event] = deque()
+        self._news = trio.Event()
+        self._room = trio.Event()
+        self._outbox: deque[tuple[str, Message]] = deque()
+        self._mail = trio.Event()
+
+    async def run(self) -> None:
+        """Drive the core until `has_ended`; the nursery and all its tasks end with it."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._receive)
+            nursery.start_soon(self._send)
+            await self._drive(nursery)
+            nursery.cancel_scope.cancel()
+
+    def has_ended(self) -> bool:
+        """Whether the loop should stop; a role that ends overrides it."""
+        return False
+
+    def post(self, event: Event) -> None:
+        """Give the core an event from this process: an operator's word, an effect's result."""
+        self._events.append(event)
+        self._news.set()
+
+    async def _drive(self, nursery: trio.Nursery) -> None:
+        wake_at = await self._step(nursery, TimePassed())
+        while not self.has_ended():
+            event = await self._next_event(wake_at)
+            wake_at = await self._step(nursery, event)
+
+    async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
+        ready = self._core.step(monotonic_ns(), event)
+        narrate_event(self._journal, self.name, event)
+        if ready.records:
+            failure = await self._performer.append(ready.records)
+            if failure is not None:
+                # The records may not exist: nothing that rests on them may be done or said.
+                self.post(failure)
+                return None
+            narrate_records(self._journal, self.name, ready.records)
+        for effect in ready.effects:
+            nursery.start_soon(self._perform, effect)
+        if ready.messages:
+            self._outbox.extend(ready.messages)
+            self._mail.set()
+        return ready.wake_at
+
+    async def _next_event(self, wake_at: int | None) -> Event:
+        deadline = float("inf") if wake_at is None else wake_at / 1e9
+        with trio.CancelScope(deadline=deadline):
+            while not self._events:
+                self._news = trio.Event()
+                await self._news.wait()
+        if not self._events:
+            return TimePassed()
+        event = self._events.popleft()
+        self._room.set()
+        return event
+
+    async def _perform(self, effect: Effect) -> None:
+        event = await self._performer.perform(effect)
+        if event is not None:
+            self.post(event)
+
+    async def _receive(self) -> None:
+        while True:
+            sender, message = await self._endpoint.receive()
+            while len(self._events) >= EVENTS_MAX:
+                self._room = trio.Event()
+                await self._room.wait()
+            self.post(Received(sender, message))
+
+    async def _send(self) -> None:
+        while True:
+            while self._outbox:
+                receiver, message = self._outbox.popleft()
+                await self._endpoint.send(receiver, message)
+            self._mail = trio.Event()
+            await self._mail.wait()
+
+    async def flush(self) -> None:
+        """Wait, at most a moment, until what was to be said is handed to the transport."""
+        with trio.move_on_after(1.0):
+            while self._outbox:
+                await trio.lowlevel.checkpoint()
+
+
+def wall_ns() -> int:
+    """Wall-clock nanoseconds since 1970: for display, and deadlines that outlive a process."""
+    return time.time_ns()

@@ -1,0 +1,187 @@
+"""Worker processes for `--on tcp`: started, told what to host, watched, and never left behind.
+
+The parent talks to a worker over the worker's standard input and output, a JSON object a line:
+
+    parent -> worker   {"spec": ..}, {"addresses": {host: [ip, port]}}
+    worker -> parent   {"listening": [ip, port]}, {"event": [at, node, name, facts]},
+                       {"failed": {"kind": .., "text": ..}}
+
+A worker whose standard input ends has lost its parent and exits at once, whatever it is doing, so
+that not even `kill -9` of the parent leaves one behind. The target's lock is handed on to every
+worker: it is free only when the last process that could write has gone.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from increstore import errors
+from increstore.errors import IncrestoreError, StorageFailed
+from increstore.journal import JournalEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from increstore.journal import Journal
+
+LINE_BYTES_MAX = 64 << 20
+RESTARTS_MAX = 5
+RESTART_DELAY_S = 0.5
+
+Address = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker process: its host name, the spec it is told, and where it listens."""
+
+    host: str
+    spec: dict[str, Any]
+    process: trio.Process | None = None
+    address: Address | None = None
+    deaths: int = 0
+    lines: LineReader | None = field(default=None, repr=False)
+
+
+class LineReader:
+    """Lines of JSON from a byte stream, each of a bounded length."""
+
+    def __init__(self, stream: trio.abc.ReceiveStream) -> None:
+        self._stream = stream
+        self._buffer = bytearray()
+
+    async def next(self) -> dict[str, Any] | None:
+        """The next object, or None at the end of the stream."""
+        searched = 0
+        while (end := self._buffer.find(b"\n", searched)) < 0:
+            searched = len(self._buffer)
+            assert searched <= LINE_BYTES_MAX, "a worker's line has no end"
+            chunk = await self._stream.receive_some(65536)
+            if not chunk:
+                return None
+            self._buffer += chunk
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
+        parsed: dict[str, Any] = json.loads(line)
+        return parsed
+
+
+class WorkerPool:
+    """The workers of one restore, alive until the nursery that runs them is cancelled."""
+
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        lock_fd: int,
+        journal: Journal,
+        on_address: Callable[[str, Address], None],
+    ) -> None:
+        self._workers = tuple(workers)
+        self._lock_fd = lock_fd
+        self._journal = journal
+        self._on_address = on_address
+        self._addresses: dict[str, Address] = {}
+
+    async def start(self, known: Mapping[str, Address]) -> None:
+        """Spawn every worker and wait until each knows where all others listen."""
+        self._addresses.update(known)
+        async with trio.open_nursery() as nursery:
+            for worker in self._workers:
+                nursery.start_soon(self._spawn, worker)
+        await self._tell_addresses()
+
+    async def run(self) -> None:
+        """Relay the workers' events and bring back those that die; until cancelled.
+
+        Raises: whatever expected error a worker reports; StorageFailed when one keeps dying.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                for worker in self._workers:
+                    nursery.start_soon(self._watch, worker)
+        finally:
+            self.kill()
+
+    def kill(self) -> None:
+        """End every worker now. Nothing is lost: what was acknowledged is durable."""
+        for worker in self._workers:
+            if worker.process is not None and worker.process.poll() is None:
+                worker.process.kill()
+
+    async def _spawn(self, worker: Worker) -> None:
+        process = await trio.lowlevel.open_process(
+            [sys.executable, "-m", "increstore.runtime.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=(self._lock_fd,),
+            start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers.
+        )
+        assert process.stdout is not None
+        worker.process, worker.lines = process, LineReader(process.stdout)
+        await self._tell(worker, {"spec": worker.spec})
+        while worker.address is None:
+            line = await worker.lines.next()
+            if line is None:
+                raise StorageFailed(
+                    f"worker {worker.host} ended with code {await process.wait()} before it "
+                    "listened; its own words are above; run the same command again"
+                )
+            self._take(worker, line)
+        self._addresses[worker.host] = worker.address
+        self._on_address(worker.host, worker.address)
+
+    async def _watch(self, worker: Worker) -> None:
+        while True:
+            assert worker.lines is not None
+            assert worker.process is not None
+            while (line := await worker.lines.next()) is not None:
+                self._take(worker, line)
+            code = await worker.process.wait()
+            worker.deaths += 1
+            self._journal.emit(worker.host, "worker.died", code=code, deaths=worker.deaths)
+            if worker.deaths > RESTARTS_MAX:
+                raise StorageFailed(
+                    f"worker {worker.host} died {worker.deaths} times (last exit code {code}); "
+                    "what was applied is safe; mend the cause and run the same command again"
+                )
+            await trio.sleep(RESTART_DELAY_S)
+            worker.address = None
+            await self._spawn(worker)
+            await self._tell_addresses()
+
+    def _take(self, worker: Worker, line: dict[str, Any]) -> None:
+        match line:
+            case {"event": [at, node, name, facts]}:
+                self._journal.relay(JournalEvent(at, node, name, facts))
+            case {"listening": [ip, port]}:
+                worker.address = (ip, port)
+            case {"failed": {"kind": kind, "text": text}}:
+                raise _error_named(kind, f"{text}")
+            case _:
+                raise AssertionError(f"worker {worker.host} said {line}")
+
+    async def _tell_addresses(self) -> None:
+        for worker in self._workers:
+            await self._tell(worker, {"addresses": self._addresses})
+
+    async def _tell(self, worker: Worker, line: dict[str, Any]) -> None:
+        assert worker.process is not None
+        assert worker.process.stdin is not None
+        try:
+            await worker.process.stdin.send_all(json.dumps(line).encode() + b"\n")
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # It has died; whoever watches it sees that and brings it back.
+
+
+def _error_named(kind: str, text: str) -> IncrestoreError:
+    """The expected error a worker met, as itself."""
+    cls = getattr(errors, kind, None)
+    if isinstance(cls, type) and issubclass(cls, IncrestoreError):
+        return cls(text)
+    return IncrestoreError(text)

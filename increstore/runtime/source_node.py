@@ -1,0 +1,135 @@
+"""The driver of source shards: reads pages in worker threads within the process's byte budget."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from increstore.chain.reader import read_page
+from increstore.errors import BackupChainBroken
+from increstore.protocol.ready import Batch, PageFailed, PageRead, ReadPage
+from increstore.protocol.topology import target_name
+from increstore.runtime.node import Node
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from increstore.chain.plan import TablePlan
+    from increstore.journal import Journal
+    from increstore.protocol.ready import Effect, Event
+    from increstore.protocol.records import Record
+    from increstore.protocol.source_shard import SourceShard
+    from increstore.transport.seam import Endpoint
+
+PAGE_BYTES_GUESS = 8 << 20
+
+
+class ByteBudget:
+    """The bytes that all source shards of a process may hold unapplied, together.
+
+    A page is admitted when it fits, or when nothing else is held: a single page larger than the
+    budget must not wait for ever.
+    """
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._held: dict[str, int] = {}
+        self._reserved = 0
+        self._freed = trio.Event()
+
+    @property
+    def used(self) -> int:
+        return sum(self._held.values()) + self._reserved
+
+    def hold(self, node: str, unapplied_bytes: int) -> None:
+        """Tell what one node holds now."""
+        self._held[node] = unapplied_bytes
+        self._wake()
+
+    async def reserve(self, bytes_wanted: int) -> None:
+        """Wait until a page of this size may be read."""
+        while self.used and self.used + bytes_wanted > self._bytes_max:
+            self._freed = trio.Event()
+            await self._freed.wait()
+        self._reserved += bytes_wanted
+
+    def release(self, bytes_wanted: int) -> None:
+        self._reserved -= bytes_wanted
+        self._wake()
+
+    def _wake(self) -> None:
+        self._freed.set()
+
+
+class PagePerformer:
+    """Reads one source shard's pages."""
+
+    def __init__(
+        self,
+        plan: TablePlan,
+        number: int,
+        sources: int,
+        budget: ByteBudget,
+        limiter: trio.CapacityLimiter,
+    ) -> None:
+        self._plan = plan
+        self._number = number
+        self._sources = sources
+        self._budget = budget
+        self._limiter = limiter
+
+    async def append(self, records: Sequence[Record]) -> Event | None:
+        raise AssertionError("a source shard keeps no durable records")
+
+    async def perform(self, effect: Effect) -> Event | None:
+        assert isinstance(effect, ReadPage)
+        step = self._plan.step(effect.scan.incremental)
+        pages = step.part(self._number, self._sources)
+        if not pages:
+            return PageRead(effect.scan, effect.page, rows=0, batches=(), last=True)
+        page = pages[effect.page]
+        await self._budget.reserve(PAGE_BYTES_GUESS)
+        try:
+            slices = await trio.to_thread.run_sync(
+                read_page, self._plan, step, page, limiter=self._limiter
+            )
+        except OSError as error:
+            text = f"{page.path}: cannot be read ({error.strerror}); mend it and run again"
+            return PageFailed(effect.scan, effect.page, transient=True, error=text)
+        except BackupChainBroken as error:
+            return PageFailed(effect.scan, effect.page, transient=False, error=str(error))
+        finally:
+            self._budget.release(PAGE_BYTES_GUESS)
+        return PageRead(
+            scan=effect.scan,
+            page=effect.page,
+            rows=page.rows,
+            batches=tuple(
+                Batch(target_name(self._plan.table, s.target), s.rows, s.digest, s.payload)
+                for s in slices
+            ),
+            last=effect.page + 1 == len(pages),
+        )
+
+
+class SourceNode(Node):
+    """A source shard with its reader; tells the budget what it holds after each step."""
+
+    def __init__(
+        self,
+        name: str,
+        core: SourceShard,
+        endpoint: Endpoint,
+        performer: PagePerformer,
+        journal: Journal,
+        budget: ByteBudget,
+    ) -> None:
+        super().__init__(name, core, endpoint, performer, journal)
+        self._source = core
+        self._budget = budget
+
+    async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
+        wake_at = await super()._step(nursery, event)
+        self._budget.hold(self.name, self._source.unapplied_bytes)
+        return wake_at

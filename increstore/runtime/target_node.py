@@ -1,0 +1,193 @@
+"""The driver of target shards: one committer per store, which groups what waits into one fsync.
+
+Whatever touches the store goes through one lock, in order, in worker threads. After a failed write
+nothing is certain, so the node ends, and `run_target` starts a new one from what is durable.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+import trio
+
+from increstore.errors import StorageCorrupted, StorageFailed
+from increstore.protocol.ready import (
+    ApplyBatch,
+    BatchesApplied,
+    BatchRejected,
+    FinalizeFailed,
+    FinalizeRows,
+    RowsFinalized,
+    RunSealed,
+    SealRun,
+    StoreFailed,
+)
+from increstore.protocol.records import GenerationSeen
+from increstore.protocol.target_shard import TargetShard
+from increstore.runtime.node import Node
+from increstore.store.seam import BatchInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from increstore.journal import Journal
+    from increstore.protocol.ready import Effect, Event
+    from increstore.protocol.records import Record
+    from increstore.protocol.topology import TableTopology
+    from increstore.store.seam import TableStore
+    from increstore.transport.seam import Endpoint
+
+GROUP_BATCHES_MAX = 32
+RESTART_DELAY_S = 0.5
+
+
+class Threads:
+    """The worker threads of a process by kind of work, so that a fold never starves a write."""
+
+    def __init__(self, cores: int) -> None:
+        self.read = trio.CapacityLimiter(max(2, cores))
+        self.write = trio.CapacityLimiter(max(4, 2 * cores))
+        self.fold = trio.CapacityLimiter(max(1, cores))
+
+
+class StorePerformer:
+    """Does a target shard's durable work, one thing at a time, in the order asked."""
+
+    def __init__(self, store: TableStore, threads: Threads) -> None:
+        self._store = store
+        self._threads = threads
+        self._lock = trio.Lock()
+        self._waiting: deque[ApplyBatch] = deque()
+        self.post: Callable[[Event], None]
+        self.failed = False
+
+    async def append(self, records: Sequence[Record]) -> Event | None:
+        for record in records:
+            assert isinstance(record, GenerationSeen)
+            failure = await self._guarded(
+                self._store.record_generation, record.generation, limiter=self._threads.write
+            )
+            if failure is not None:
+                return failure
+        return None
+
+    async def perform(self, effect: Effect) -> Event | None:
+        match effect:
+            case ApplyBatch():
+                return await self._apply(effect)
+            case SealRun(incremental, streams):
+                failure = await self._guarded(
+                    self._store.seal, incremental, streams, limiter=self._threads.write
+                )
+                return failure or RunSealed(incremental)
+            case FinalizeRows():
+                return await self._finalize()
+            case _:
+                raise AssertionError(f"not a target's effect: {effect}")
+
+    async def _apply(self, batch: ApplyBatch) -> Event | None:
+        """Join the group that waits; whoever gets the lock first commits it for all."""
+        self._waiting.append(batch)
+        async with self._lock:
+            if not self._waiting or self.failed:
+                return None
+            group = [self._waiting.popleft() for _ in range(self._group_size())]
+            return await self._commit(group)
+
+    def _group_size(self) -> int:
+        return min(len(self._waiting), GROUP_BATCHES_MAX)
+
+    async def _commit(self, group: list[ApplyBatch]) -> Event | None:
+        try:
+            await trio.to_thread.run_sync(
+                self._store.append, group, limiter=self._threads.write
+            )
+        except BatchInvalid as invalid:
+            return BatchRejected(invalid.batch.scan, invalid.batch.order, invalid.error)
+        except (StorageFailed, StorageCorrupted) as error:
+            return self._failure(error)
+        for scan in dict.fromkeys(batch.scan for batch in group):
+            watermark = max(batch.order for batch in group if batch.scan == scan)
+            self.post(BatchesApplied(scan, watermark))
+        return None
+
+    async def _finalize(self) -> Event:
+        async with self._lock:
+            try:
+                rows, digest = await trio.to_thread.run_sync(
+                    self._store.finalize, limiter=self._threads.fold
+                )
+            except StorageFailed as error:
+                return FinalizeFailed(transient=True, error=str(error))
+            except StorageCorrupted as error:
+                return FinalizeFailed(transient=False, error=str(error))
+        return RowsFinalized(rows, digest)
+
+    async def _guarded(
+        self, work: Callable[..., object], *args: object, limiter: trio.CapacityLimiter
+    ) -> StoreFailed | None:
+        async with self._lock:
+            if self.failed:
+                return None
+            try:
+                await trio.to_thread.run_sync(work, *args, limiter=limiter)
+            except (StorageFailed, StorageCorrupted) as error:
+                return self._failure(error)
+        return None
+
+    def _failure(self, error: StorageFailed | StorageCorrupted) -> StoreFailed:
+        self.failed = True
+        return StoreFailed(str(error), corrupted=isinstance(error, StorageCorrupted))
+
+
+class TargetNode(Node):
+    """One life of a target shard: from recovery to the first storage failure."""
+
+    def __init__(
+        self,
+        name: str,
+        core: TargetShard,
+        endpoint: Endpoint,
+        performer: StorePerformer,
+        journal: Journal,
+    ) -> None:
+        super().__init__(name, core, endpoint, performer, journal)
+        self._store_performer = performer
+        self._told_of_failure = False
+        performer.post = self.post
+
+    def has_ended(self) -> bool:
+        return self._told_of_failure
+
+    async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
+        wake_at = await super()._step(nursery, event)
+        if isinstance(event, StoreFailed):
+            await self.flush()
+            self._told_of_failure = True
+        return wake_at
+
+
+async def run_target(
+    name: str,
+    table: TableTopology,
+    restore: str,
+    store: TableStore,
+    attach: Callable[[str], Endpoint],
+    threads: Threads,
+    journal: Journal,
+) -> None:
+    """Run a target shard for as long as its process lives, again from disk after each failure.
+
+    Raises: StorageCorrupted when what was durable is no longer what was written.
+    """
+    while True:
+        state = await trio.to_thread.run_sync(store.recover, limiter=threads.write)
+        endpoint = attach(name)
+        try:
+            core = TargetShard(name, table, restore, state)
+            await TargetNode(name, core, endpoint, StorePerformer(store, threads), journal).run()
+        finally:
+            endpoint.close()
+        journal.emit(name, "shard.restarting", delay_s=RESTART_DELAY_S)
+        await trio.sleep(RESTART_DELAY_S)

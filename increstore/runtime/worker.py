@@ -1,0 +1,137 @@
+"""A worker process: hosts some shards of one restore and talks to the others over TCP.
+
+Started by `processes.WorkerPool`, which also says what the lines on stdin and stdout mean.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections import deque
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from increstore.chain.collection import Collection
+from increstore.chain.plan import plan_restore
+from increstore.errors import BackupChainBroken, IncrestoreError, UsageError
+from increstore.journal import Journal, JournalEvent
+from increstore.protocol.source_shard import SourceConfig
+from increstore.runtime.cluster import RestoreJob, host_shards
+from increstore.runtime.groups import first_expected
+from increstore.runtime.processes import LineReader
+from increstore.transport.tcp import TcpTransport
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+EVENTS_WAITING_MAX = 100_000
+
+
+class Reporter:
+    """Sends the parent what happens here, in order, without ever making a shard wait."""
+
+    def __init__(self) -> None:
+        self._lines: deque[dict[str, Any]] = deque(maxlen=EVENTS_WAITING_MAX)
+        self._news = trio.Event()
+        self._out = trio.lowlevel.FdStream(os.dup(sys.stdout.fileno()))
+
+    def event(self, event: JournalEvent) -> None:
+        self.say({"event": [event.at, event.node, event.name, event.facts]})
+
+    def say(self, line: dict[str, Any]) -> None:
+        self._lines.append(line)
+        self._news.set()
+
+    async def run(self) -> None:
+        while True:
+            await self.flush()
+            self._news = trio.Event()
+            await self._news.wait()
+
+    async def flush(self) -> None:
+        while self._lines:
+            lines = [self._lines.popleft() for _ in range(min(64, len(self._lines)))]
+            await self._out.send_all(
+                b"".join(json.dumps(line, default=str).encode() + b"\n" for line in lines)
+            )
+
+
+def main() -> None:
+    """Serve until the parent goes away. Exit code 0 then, 1 after an expected error."""
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(trio.run(_main))
+
+
+async def _main() -> int:
+    reader = LineReader(trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())))
+    first = await reader.next()
+    if first is None:
+        return 0
+    reporter = Reporter()
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(reporter.run)
+            await _serve(first["spec"], reader, reporter, nursery)
+    except* IncrestoreError as group:
+        error = first_expected(group)
+        reporter.say({"failed": {"kind": type(error).__name__, "text": str(error)}})
+        await reporter.flush()
+        return 1
+    return 0
+
+
+async def _serve(
+    spec: Mapping[str, Any], reader: LineReader, reporter: Reporter, nursery: trio.Nursery
+) -> None:
+    journal = Journal()
+    journal.subscribe(reporter.event)
+    job = await trio.to_thread.run_sync(_job_of, spec)
+    transport = TcpTransport(
+        spec["host"],
+        bytes.fromhex(spec["token"]),
+        directory=spec["directory"],
+        addresses={},
+    )
+    await nursery.start(transport.run)
+    ip, port = transport.listening
+    reporter.say({"listening": [ip, port]})
+    await _take_addresses(transport, reader)
+    nursery.start_soon(_follow_parent, transport, reader)
+    nursery.start_soon(host_shards, job, spec["shards"], transport, journal)
+
+
+async def _take_addresses(transport: TcpTransport, reader: LineReader) -> None:
+    line = await reader.next()
+    if line is None:
+        os._exit(0)
+    for host, (ip, port) in line["addresses"].items():
+        transport.set_address(host, (ip, port))
+
+
+async def _follow_parent(transport: TcpTransport, reader: LineReader) -> None:
+    """Learn new addresses; end the process, threads and all, once the parent is gone."""
+    while True:
+        await _take_addresses(transport, reader)
+
+
+def _job_of(spec: Mapping[str, Any]) -> RestoreJob:
+    """The same plan as the parent's, made from the same manifests."""
+    collection = Path(spec["collection"])
+    manifests = Collection.open(collection).chain(upto=spec["upto"], tables=None).manifests
+    plan = plan_restore(collection, manifests, spec["tables"], spec["sources"], spec["targets"])
+    if plan.fingerprint != spec["fingerprint"]:
+        raise BackupChainBroken(
+            f"{collection}: the collection changed while the restore was starting (plan "
+            f"{plan.fingerprint}, expected {spec['fingerprint']}); run the same command again"
+        )
+    if plan.backups[-1] != spec["upto"]:
+        raise UsageError(f"{collection}: expected the chain up to {spec['upto']}")
+    return RestoreJob(plan, spec["restore"], Path(spec["target"]), SourceConfig())
+
+
+if __name__ == "__main__":
+    main()
