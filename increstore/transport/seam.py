@@ -10,11 +10,12 @@ Contract (tests/transport/test_contract.py runs it over every implementation):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from increstore.protocol.messages import Message
+if TYPE_CHECKING:
+    from increstore.protocol.messages import Message
 
 
 @dataclass(slots=True)
@@ -58,8 +59,6 @@ class Transport(Protocol):
         """
         ...
 
-    async def run(
-        self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
-    ) -> None:
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; started once, before the first send."""
         ...
