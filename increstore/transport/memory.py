@@ -1,0 +1,69 @@
+"""The transport inside one process: mailboxes, and no wire in between.
+
+Every header is encoded and decoded all the same, so that nothing works here that could not work
+over a wire, and no two nodes ever share a mutable object. A payload is passed by reference: the
+sender gives it away with the message.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from increstore.errors import LocalProtocolError
+from increstore.transport.codec import decode, encode
+from increstore.transport.mailbox import Mailbox, Mailboxes, payload_bytes
+from increstore.transport.room import BufferLimits
+from increstore.transport.seam import Endpoint, LinkCounters
+
+if TYPE_CHECKING:
+    from increstore.protocol.messages import Message
+
+
+class MemoryTransport:
+    """Nodes of one process; `limits` bounds every mailbox.
+
+    A message to a node that is not attached, or detaches before it was let in, is dropped and
+    counted: the protocol repeats.
+    """
+
+    def __init__(self, limits: BufferLimits | None = None) -> None:
+        self.counters = LinkCounters()
+        self.mailboxes = Mailboxes(limits or BufferLimits(), self.counters)
+
+    def attach(self, node: str) -> Endpoint:
+        """The mailbox of a node. Raises: LocalProtocolError when the name is taken."""
+        return _MemoryEndpoint(self, self.mailboxes.open(node))
+
+    async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Nothing to serve; waits to be cancelled, as every transport does."""
+        task_status.started()
+        await trio.sleep_forever()
+
+    async def send(self, sender: str, receiver: str, message: Message) -> None:
+        """Deliver through the codec; returns once the message is in the receiver's mailbox."""
+        header, payload = encode(sender, receiver, message)
+        size = len(header) + (payload_bytes(payload) or 0)
+        self.counters.sent += 1
+        self.counters.bytes_sent += size
+        self.counters.bytes_received += size
+        await self.mailboxes.deliver(*decode(header, payload))
+
+
+class _MemoryEndpoint:
+    def __init__(self, transport: MemoryTransport, mailbox: Mailbox) -> None:
+        self._transport = transport
+        self._mailbox = mailbox
+
+    async def send(self, receiver: str, message: Message) -> None:
+        if not self._mailbox.is_open:
+            raise LocalProtocolError(f"{self._mailbox.node}: sends after it was closed")
+        await trio.lowlevel.checkpoint()
+        await self._transport.send(self._mailbox.node, receiver, message)
+
+    async def receive(self) -> tuple[str, Message]:
+        return await self._mailbox.get()
+
+    def close(self) -> None:
+        self._transport.mailboxes.close(self._mailbox)
