@@ -40,9 +40,9 @@ class _Lane:
         self._changed = trio.lowlevel.ParkingLot()
 
     async def enter(self, size: int, may_wait: Callable[[], bool]) -> bool:
-        if self._turn.locked() or not self._fits(size):
-            if not await self._wait(size, may_wait):
-                return False
+        must_wait = self._turn.locked() or not self._fits(size)
+        if must_wait and not await self._wait(size, may_wait):
+            return False
         self.messages += 1
         self.bytes += size
         return True
