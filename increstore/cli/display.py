@@ -182,7 +182,9 @@ def fact_line(event: JournalEvent, plan: RestorePlan, progress: RestoreProgress)
                 f"({facts['status']}): {facts.get('error', '')}"
             )
         case "refused":
-            return f"{event.node} was refused by {facts['by']}: {facts['reason']}: {facts['detail']}"
+            return (
+                f"{event.node} was refused by {facts['by']}: {facts['reason']}: {facts['detail']}"
+            )
         case "restore.finalizing":
             return "every backup is applied; merging the final rows"
         case "worker.died" | "shard.restarting" | "storage.failed" | "restore.interrupted":

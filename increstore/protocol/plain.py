@@ -25,8 +25,9 @@ _CLASSES: dict[str, type] = {
 
 
 def to_plain(value: object) -> list[Any]:
-    """`value` (a message or record) as nested lists; byte payloads are passed through as they are."""
-    return [type(value).__name__, *(_plain(getattr(value, name)) for name in _names(type(value)))]
+    """`value` (a message or record) as nested lists; byte payloads are passed through."""
+    cls: type[Any] = type(value)
+    return [cls.__name__, *(_plain(getattr(value, name)) for name in _names(cls))]
 
 
 def from_plain(plain: object) -> Any:
@@ -46,8 +47,9 @@ def from_plain(plain: object) -> Any:
 def _plain(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
-    if dataclasses.is_dataclass(value):
-        return [_plain(getattr(value, name)) for name in _names(type(value))]
+    cls: type[Any] = type(value)
+    if dataclasses.is_dataclass(cls):
+        return [_plain(getattr(value, name)) for name in _names(cls)]
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from increstore.chain.plan import TablePlan
 from increstore.protocol.source_shard import SourceConfig, SourceShard
 from increstore.protocol.topology import (
     TableTopology,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from increstore.chain.plan import RestorePlan
+    from increstore.chain.plan import RestorePlan, TablePlan
     from increstore.journal import Journal
     from increstore.transport.seam import Transport
 

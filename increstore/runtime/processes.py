@@ -13,6 +13,7 @@ worker: it is free only when the last process that could write has gone.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -173,10 +174,9 @@ class WorkerPool:
     async def _tell(self, worker: Worker, line: dict[str, Any]) -> None:
         assert worker.process is not None
         assert worker.process.stdin is not None
-        try:
+        # If it has died, whoever watches it sees that and brings it back.
+        with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             await worker.process.stdin.send_all(json.dumps(line).encode() + b"\n")
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # It has died; whoever watches it sees that and brings it back.
 
 
 def _error_named(kind: str, text: str) -> IncrestoreError:

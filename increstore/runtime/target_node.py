@@ -100,9 +100,7 @@ class StorePerformer:
 
     async def _commit(self, group: list[ApplyBatch]) -> Event | None:
         try:
-            await trio.to_thread.run_sync(
-                self._store.append, group, limiter=self._threads.write
-            )
+            await trio.to_thread.run_sync(self._store.append, group, limiter=self._threads.write)
         except BatchInvalid as invalid:
             return BatchRejected(invalid.batch.scan, invalid.batch.order, invalid.error)
         except (StorageFailed, StorageCorrupted) as error:

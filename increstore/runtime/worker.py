@@ -76,7 +76,7 @@ async def _main() -> int:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reporter.run)
             await _serve(first["spec"], reader, reporter, nursery)
-    except* IncrestoreError as group:
+    except BaseExceptionGroup as group:
         error = first_expected(group)
         reporter.say({"failed": {"kind": type(error).__name__, "text": str(error)}})
         await reporter.flush()
