@@ -1,0 +1,43 @@
+"""What one step of a core has decided so far, gathered until it becomes a `Ready`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from increstore.protocol.ready import Ready
+
+if TYPE_CHECKING:
+    from increstore.protocol.messages import Message
+    from increstore.protocol.ready import Effect
+    from increstore.protocol.records import Record
+
+
+class Outbox:
+    """Records, effects and messages in the order they were decided; emptied by `take`."""
+
+    __slots__ = ("_effects", "_messages", "_records")
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._effects: list[Effect] = []
+        self._messages: list[tuple[str, Message]] = []
+
+    def record(self, record: Record) -> None:
+        self._records.append(record)
+
+    def effect(self, effect: Effect) -> None:
+        self._effects.append(effect)
+
+    def send(self, receiver: str, message: Message) -> None:
+        self._messages.append((receiver, message))
+
+    def take(self, wake_at: int | None) -> Ready:
+        """Everything gathered since the last call, as one `Ready`."""
+        ready = Ready(tuple(self._records), tuple(self._effects), tuple(self._messages), wake_at)
+        if ready.records:
+            self._records.clear()
+        if ready.effects:
+            self._effects.clear()
+        if ready.messages:
+            self._messages.clear()
+        return ready
