@@ -14,10 +14,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from increstore.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 JOURNAL_FORMAT = 1
 

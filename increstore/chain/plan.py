@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from increstore.chain.keys import Key, decode_key, encode_key, key_of_row
-from increstore.chain.manifest import Manifest, TableEntry
-from increstore.chain.schema import TableSchema
 from increstore.errors import BackupChainBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from increstore.chain.manifest import Manifest, TableEntry
+    from increstore.chain.schema import TableSchema
 
 
 @dataclass(frozen=True, slots=True)

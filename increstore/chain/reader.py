@@ -6,17 +6,21 @@ a digest. Runs in worker threads; decoding, hashing and cutting release the GIL.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from increstore.chain.digest import payload_digest
 from increstore.chain.keys import OrderFault, cut, key_of_row, order_fault, show_key
-from increstore.chain.plan import Page, TablePlan, TableStep
 from increstore.errors import BackupChainBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from increstore.chain.plan import Page, TablePlan, TableStep
 
 BATCH_ROWS_MAX = 16_384
 BATCH_BYTES_AIM = 4 << 20

@@ -26,7 +26,7 @@ _CLASSES: dict[str, type] = {
 
 def to_plain(value: object) -> list[Any]:
     """`value` (a message or record) as nested lists; byte payloads are passed through."""
-    cls: type[Any] = type(value)
+    cls: Any = type(value)
     return [cls.__name__, *(_plain(getattr(value, name)) for name in _names(cls))]
 
 
@@ -47,7 +47,7 @@ def from_plain(plain: object) -> Any:
 def _plain(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
-    cls: type[Any] = type(value)
+    cls: Any = type(value)
     if dataclasses.is_dataclass(cls):
         return [_plain(getattr(value, name)) for name in _names(cls)]
     if isinstance(value, tuple):

@@ -17,7 +17,7 @@ import trio
 
 from increstore.chain.collection import Collection
 from increstore.chain.plan import plan_restore
-from increstore.errors import BackupChainBroken, IncrestoreError, UsageError
+from increstore.errors import BackupChainBroken, UsageError
 from increstore.journal import Journal, JournalEvent
 from increstore.protocol.source_shard import SourceConfig
 from increstore.runtime.cluster import RestoreJob, host_shards
