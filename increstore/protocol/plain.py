@@ -48,7 +48,7 @@ def _plain(value: object) -> Any:
     if isinstance(value, Enum):
         return value.value
     cls: Any = type(value)
-    if dataclasses.is_dataclass(cls):
+    if hasattr(cls, "__dataclass_fields__"):
         return [_plain(getattr(value, name)) for name in _names(cls)]
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
