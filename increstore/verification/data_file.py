@@ -49,21 +49,26 @@ class DataFile:
     def rows(self) -> int:
         return int(self.footer.num_rows)
 
-    @property
-    def bytes(self) -> int:
-        """The decoded size of all row groups, as the footer tells it."""
-        groups = range(self.footer.num_row_groups)
-        return sum(self.footer.row_group(number).total_byte_size for number in groups)
+    def row_bytes(self) -> float:
+        """What a decoded row takes, by a look at the first ones (0 without rows)."""
+        if not self.rows:
+            return 0.0
+        # The footer's sizes are those of encoded pages, which can be far smaller.
+        batch = next(self.batches(0, self.schema.names, BATCH_ROWS // 64))
+        return float(batch.nbytes / max(1, batch.num_rows))
 
-    def batches(self, group: int, names: Sequence[str]) -> Iterator[pa.RecordBatch]:
-        """The named columns of one row group, in batches.
+    def batches(
+        self, group: int, names: Sequence[str], rows_max: int = BATCH_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """The named columns of one row group, in batches; every field may be NULL.
 
         Raises: `blame` when the bytes cannot be read.
         """
         try:
             with pq.ParquetFile(self.path, metadata=self.footer) as file:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=names):
-                    yield batch.select(names).replace_schema_metadata(None)
+                for batch in file.iter_batches(rows_max, row_groups=[group], columns=names):
+                    columns = [batch.column(name) for name in names]
+                    yield pa.RecordBatch.from_arrays(columns, list(names))
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(self.path, error, self.blame, self.advice) from error
 
@@ -165,7 +170,7 @@ class RangeReader:
     ) -> None:
         self._pieces = list(pieces)
         self._key = tuple(key)
-        self._schema = schema
+        self._schema = pa.schema([pa.field(field.name, field.type) for field in schema])
         self._room = room
         self._kept: dict[Piece, list[pa.RecordBatch]] = {}
 

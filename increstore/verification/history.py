@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,8 @@ class Step:
 
         Raises: BackupChainBroken naming every file that is not what the manifest says.
         """
-        files, problems = [], []
+        files: list[DataFile] = []
+        problems: list[str] = []
         for entry in self.entry.files:
             try:
                 files.append(self._open(entry))
@@ -166,7 +168,7 @@ def _chain_up_to(folder: Path, names: list[str]) -> list[Manifest]:
 
 
 def _check_lineage(folder: Path, chain: list[Manifest]) -> None:
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         where = f"{folder}/{after.name}"
         if after.parent != before.id:
             raise BackupChainBroken(

@@ -18,8 +18,6 @@ from increstore.chain.schema import OP_COLUMN, SET_COLUMN
 from increstore.errors import BackupChainBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from increstore.verification.history import Step
     from increstore.verification.numbering import Flags, Integers, Numbering
 
@@ -38,9 +36,7 @@ class TableState:
         self._numbering = numbering
         self._since = since
         self.lives: Flags = np.zeros(numbering.keys, np.bool_)
-        self._positions = {
-            name: np.full(numbering.keys, NOWHERE, np.int64) for name in since
-        }  # fmt: skip
+        self._positions = {name: np.full(numbering.keys, NOWHERE, np.int64) for name in since}
         self._values: dict[str, list[pa.Array]] = {name: [] for name in since}
         self._rows = 0
 
@@ -107,7 +103,7 @@ def _touched(rows: pa.Table, name: str) -> Flags | None:
     """Per row, whether the change touches the column; None when every row does."""
     if SET_COLUMN not in rows.column_names:
         return None
-    flags = pc.struct_field(rows.column(SET_COLUMN), name)
+    flags = pc.struct_field(rows.column(SET_COLUMN), [name])
     # No flags at all (NULL in the row) means that the change touches every column.
     touched: Flags = pc.fill_null(flags, True).to_numpy()
     return touched
