@@ -67,6 +67,8 @@ def encode_frame(
         )
     if payload is None:
         return (_preamble(0, header, 0, 0) + header,)
+    if isinstance(payload, memoryview):
+        payload = payload.cast("B")  # A partial send continues at a byte, whatever the items were.
     check = xxhash.xxh3_64_intdigest(payload)
     return (_preamble(_HAS_PAYLOAD, header, length, check) + header, payload)
 

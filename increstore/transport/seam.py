@@ -28,6 +28,7 @@ class LinkCounters:
     bytes_sent: int = 0
     bytes_received: int = 0
     refused_frames: int = 0
+    refused_connections: int = 0
     reconnects: int = 0
 
 
