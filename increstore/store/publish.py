@@ -113,3 +113,8 @@ def _show(paths: TargetPaths, table: str) -> None:
         # Also when the rename was done before: its crash may have come before these.
         sync_directory(folder.parent)
         sync_directory(paths.staged)
+
+
+def staged_file(target: Path, table: str, number: int) -> Path:
+    """Where target shard `number` (0-based, in key order) of `table` writes its final rows."""
+    return TargetPaths(target).staged_file(table, number)

@@ -48,7 +48,7 @@ class StoreLayout:
     high: Key | None
 
 
-class BatchInvalid(Exception):  # noqa: N818 - named like every refusal of errors.py
+class BatchInvalid(Exception):
     """A batch that can never be applied; nothing of its group was written."""
 
     def __init__(self, batch: ApplyBatch, error: str) -> None:

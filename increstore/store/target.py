@@ -249,7 +249,8 @@ def _take_lock(handle: int, paths: TargetPaths) -> None:
     except BlockingIOError as error:
         raise TargetRefused(
             f"{paths.root}: another restore works in this target ({_holder(handle)}); "
-            "wait for it or end it, then run the same command again; nothing was changed"
+            "wait for it or end it, then run the same command again; nothing was changed",
+            holder_is_gone=_holder_is_gone(handle),
         ) from error
     except OSError as error:
         raise StorageFailed(
@@ -268,6 +269,18 @@ def _holder(handle: int) -> str:
         note = json.loads(os.pread(handle, 4096, 0))
         return f"process {note['pid']} on {note['host']}, since {note['since']}"
     return "its process is not known"
+
+
+def _holder_is_gone(handle: int) -> bool:
+    """Whether the noted process ended, so that only its dying workers still hold the lock."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        note = json.loads(os.pread(handle, 4096, 0))
+        if note["host"] == socket.gethostname():
+            try:
+                os.kill(int(note["pid"]), 0)
+            except ProcessLookupError:
+                return True
+    return False
 
 
 def _foreign(root: Path, found: TargetIdentity, wanted: TargetIdentity) -> str:

@@ -1,0 +1,124 @@
+"""The final rows of one target shard: the fold of its runs, written once as Parquet."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from increstore.chain.digest import rows_digest
+from increstore.chain.merge import merge
+from increstore.store.files import (
+    TEMPORARY_SUFFIX,
+    make_directories,
+    sync_directory,
+    told_as_storage_failed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from increstore.chain.fold import FoldLayout
+    from increstore.chain.merge import SortedBatch
+
+ROW_GROUP_ROWS = 131_072
+_READ_ROWS = 65_536
+_DIGESTS = 1 << 64
+
+
+class FinalFile:
+    """Writes final rows under a temporary name; what was written before stays until `finish`.
+
+    Memory: the rows of one row group, before and after encoding.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._schema = schema
+        self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        self._writer: pq.ParquetWriter | None = None
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+
+    def add(self, rows: pa.RecordBatch) -> None:
+        """Rows behind those added before. Raises: StorageFailed."""
+        self._pending.append(rows)
+        self._pending_rows += rows.num_rows
+        if self._pending_rows >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def finish(self) -> int:
+        """Make the file durable under its name; its length in bytes. Raises: StorageFailed."""
+        self._flush()
+        with told_as_storage_failed(self._path, "writing the final rows"):
+            assert self._writer is not None
+            self._writer.close()
+            handle = os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(handle)
+                size = os.fstat(handle).st_size
+            finally:
+                os.close(handle)
+            self._temporary.replace(self._path)
+            sync_directory(self._path.parent)
+        return size
+
+    def discard(self) -> None:
+        """Give up: remove what was written under the temporary name."""
+        with told_as_storage_failed(self._temporary, "removing a part of the final rows"):
+            if self._writer is not None:
+                self._writer.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(self._pending, self._schema)
+        self._pending, self._pending_rows = [], 0
+        with told_as_storage_failed(self._path, "writing the final rows"):
+            if self._writer is None:
+                make_directories(self._path.parent)
+                self._writer = pq.ParquetWriter(
+                    str(self._temporary),
+                    self._schema,
+                    compression="lz4",
+                    use_dictionary=False,
+                    write_statistics=True,
+                )
+            if table.num_rows:
+                self._writer.write_table(table, row_group_size=table.num_rows)
+
+
+def write_final_rows(
+    runs: Sequence[Sequence[SortedBatch]], layout: FoldLayout, path: Path, *, even_if_empty: bool
+) -> tuple[int, int, int]:
+    """Fold `runs` (oldest first) into `path`: (rows, state digest, bytes), durable.
+
+    Zero bytes say that there were no rows and that no file was made.
+    Memory: what `merge` holds, and one row group. Raises: StorageCorrupted, StorageFailed.
+    """
+    rows, digest = 0, 0
+    file = FinalFile(path, layout.schema.arrow())
+    try:
+        for batch in merge(runs, layout, slice_rows=ROW_GROUP_ROWS, as_rows=True):
+            if batch.num_rows:
+                file.add(batch)
+                rows += batch.num_rows
+                digest = (digest + rows_digest(batch, layout.schema)) % _DIGESTS
+        if rows or even_if_empty:
+            return rows, digest, file.finish()
+        file.discard()
+        with told_as_storage_failed(path, "removing an earlier file of final rows"):
+            path.unlink(missing_ok=True)
+        return rows, digest, 0
+    except BaseException:
+        file.discard()
+        raise
+
+
+def read_final_rows(path: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The rows in key order, in bounded batches. Raises: StorageFailed."""
+    with told_as_storage_failed(path, "reading the final rows"), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_READ_ROWS):
+            yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
