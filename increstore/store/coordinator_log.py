@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _APPLICATION = 0x696E6372  # "incr" in ASCII: tells our file from any other SQLite file.
-_BUSY_TIMEOUT_S = 5.0
 
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -38,8 +37,8 @@ class CoordinatorLog:
     the transaction happened is known only to whoever opens the file again and replays it.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open or create the log.
+    def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
+        """Open or create the log; another process's lock is waited for so long.
 
         Raises: StorageFailed when it cannot be opened, is locked or in a newer format;
         StorageCorrupted when the file is not a log of ours or is damaged.
@@ -51,7 +50,7 @@ class CoordinatorLog:
             is_new = not path.exists()
         with self._told("opening the coordinator log"):
             self._database = sqlite3.connect(
-                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+                path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False
             )
         try:
             self._prepare()

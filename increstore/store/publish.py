@@ -72,10 +72,10 @@ def _written_down(paths: TargetPaths) -> set[str]:
 
 def _refuse_strangers(paths: TargetPaths, tables: Sequence[str], already: set[str]) -> None:
     for table in tables:
+        _refuse_name(paths, table)
         folder, staged = paths.table(table), paths.staged_table(table)
         with told_as_storage_failed(folder, "looking at the table's folder"):
             is_staged, is_visible = staged.is_dir(), _holds_anything(folder)
-        _refuse_name(paths, table)
         if is_staged and is_visible:
             raise TargetRefused(
                 f"{folder}: expected no such folder, since the rows of table {table!r} are still "

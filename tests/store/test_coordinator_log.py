@@ -1,0 +1,244 @@
+"""The coordinator's history, on SQLite and in memory: acknowledged records stay, as they were."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+import xxhash
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from increstore.errors import StorageCorrupted, StorageFailed
+from increstore.protocol.messages import Evidence, ScanId, Status, StreamEvidence
+from increstore.protocol.records import (
+    GenerationStarted,
+    IncrementalStarted,
+    RestoreAccepted,
+    ScanReported,
+    TargetFinalized,
+    TargetSealed,
+)
+from increstore.store.coordinator_log import CoordinatorLog, MemoryLog
+
+RECORDS = [
+    RestoreAccepted("r1", "plan", 1_700_000_000_000_000_000),
+    GenerationStarted(1, 5),
+    ScanReported(
+        ScanId("r1", 0, "orders/s0", 2),
+        Status.TRANSIENT,
+        7,
+        (Evidence("orders/t0", 7, 1, 2**64 - 1),),
+        "the disk said “no”\n\x00",
+        9,
+    ),
+    TargetSealed(0, "orders/t0", (StreamEvidence("orders/s0", 2, 7, 1, 2**63),)),
+    TargetFinalized("orders/t0", 7, 2**64 - 1),
+]
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def log(request, tmp_path):
+    log = CoordinatorLog(tmp_path / "log.db") if request.param == "sqlite" else MemoryLog()
+    yield log
+    log.close()
+
+
+def test_what_was_appended_is_replayed_in_order(log):
+    log.append(RECORDS[:2])
+    log.append(RECORDS[2:])
+
+    assert log.replay() == RECORDS
+
+
+def test_a_new_log_replays_nothing_and_an_empty_append_adds_nothing(log):
+    log.append([])
+
+    assert log.replay() == []
+
+
+def test_records_outlive_the_object_that_wrote_them(tmp_path):
+    first = CoordinatorLog(tmp_path / "deep" / "er" / "log.db")
+    first.append(RECORDS)
+    first.close()
+
+    second = CoordinatorLog(tmp_path / "deep" / "er" / "log.db")
+    second.append([GenerationStarted(2, 11)])
+    assert second.replay() == [*RECORDS, GenerationStarted(2, 11)]
+    second.close()
+
+
+def test_records_outlive_a_process_killed_right_after_the_append(tmp_path):
+    """D1: what was acknowledged is durable, closed or not."""
+    code = (
+        "import os, pathlib, sys\n"
+        "from increstore.store.coordinator_log import CoordinatorLog\n"
+        "from increstore.protocol.records import GenerationStarted\n"
+        "log = CoordinatorLog(pathlib.Path(sys.argv[1]))\n"
+        "for n in range(1, 6): log.append([GenerationStarted(n, n)])\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    process = subprocess.run([sys.executable, "-c", code, tmp_path / "log.db"], check=False)
+    assert process.returncode == -9
+
+    log = CoordinatorLog(tmp_path / "log.db")
+    assert log.replay() == [GenerationStarted(n, n) for n in range(1, 6)]
+    log.close()
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.builds(IncrementalStarted, st.integers(0, 2**62), st.integers(0, 2**80))),
+        max_size=5,
+    )
+)
+def test_any_groups_are_replayed_as_one_list(groups):
+    log = CoordinatorLog(Path(tempfile.mkdtemp()) / "log.db")
+    for group in groups:
+        log.append(group)
+
+    assert log.replay() == [record for group in groups for record in group]
+    log.close()
+
+
+def a_filled_log(path):
+    log = CoordinatorLog(path)
+    log.append(RECORDS)
+    log.close()
+    return path
+
+
+def rewrite(path, statement):
+    database = sqlite3.connect(path)
+    database.execute(statement)
+    database.commit()
+    database.close()
+
+
+def test_a_record_that_is_no_longer_what_was_written_is_refused(tmp_path):
+    """D5: SQLite does not notice a changed value; the checksum does."""
+    path = a_filled_log(tmp_path / "log.db")
+    rewrite(path, "UPDATE record SET json = replace(json, 'plan', 'plot') WHERE sequence = 1")
+
+    log = CoordinatorLog(path)
+    with pytest.raises(StorageCorrupted, match=r"log\.db: record 1: expected checksum"):
+        log.replay()
+    log.close()
+
+
+def test_a_missing_record_is_refused(tmp_path):
+    path = a_filled_log(tmp_path / "log.db")
+    rewrite(path, "DELETE FROM record WHERE sequence = 3")
+
+    log = CoordinatorLog(path)
+    with pytest.raises(StorageCorrupted, match=r"record 3 is missing"):
+        log.replay()
+    log.close()
+
+
+def test_a_kind_of_record_nobody_knows_is_refused(tmp_path):
+    path = a_filled_log(tmp_path / "log.db")
+    text = '["TimeTravelled",3]'
+    rewrite(
+        path,
+        f"UPDATE record SET json = '{text}', checksum = '{xxhash.xxh3_64_hexdigest(text.encode())}' "
+        "WHERE sequence = 2",
+    )
+
+    log = CoordinatorLog(path)
+    with pytest.raises(StorageCorrupted, match="TimeTravelled"):
+        log.replay()
+    log.close()
+
+
+def test_a_newer_format_is_refused_with_both_numbers(tmp_path):
+    path = a_filled_log(tmp_path / "log.db")
+    rewrite(path, "PRAGMA user_version = 7")
+
+    with pytest.raises(StorageFailed, match=r"format 7 .*expected 1.*upgrade"):
+        CoordinatorLog(path)
+
+
+def test_another_sqlite_file_is_not_taken_for_a_log(tmp_path):
+    rewrite(tmp_path / "other.db", "CREATE TABLE mine (a)")
+
+    with pytest.raises(StorageCorrupted, match="another SQLite file"):
+        CoordinatorLog(tmp_path / "other.db")
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path):
+    path = tmp_path / "log.db"
+    path.write_bytes(b"not a database, but long enough to be read as one" * 40)
+
+    with pytest.raises(StorageCorrupted, match=r"log\.db"):
+        CoordinatorLog(path)
+
+
+def test_a_locked_log_is_a_typed_error_and_nothing_is_written(tmp_path):
+    path = a_filled_log(tmp_path / "log.db")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    log = CoordinatorLog(path, busy_timeout_s=0.01)
+
+    with pytest.raises(StorageFailed, match="another process"):
+        log.append([GenerationStarted(2, 3)])
+    holder.execute("ROLLBACK")
+    holder.close()
+    log.close()
+
+    again = CoordinatorLog(path)
+    assert again.replay() == RECORDS
+    again.close()
+
+
+def test_after_a_failed_append_the_log_refuses_to_write(tmp_path):
+    """D6: the failed write may have happened; only a replay tells."""
+    path = a_filled_log(tmp_path / "log.db")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    log = CoordinatorLog(path, busy_timeout_s=0.01)
+    with pytest.raises(StorageFailed):
+        log.append([GenerationStarted(2, 3)])
+    holder.execute("ROLLBACK")
+    holder.close()
+
+    with pytest.raises(StorageFailed, match="open the log again"):
+        log.append([GenerationStarted(2, 3)])
+    log.close()
+
+
+def test_a_full_disk_is_a_typed_error_and_the_log_stays_whole(tmp_path):
+    """The file size limit stands for the full disk: the same code path, no mount needed."""
+    path = a_filled_log(tmp_path / "log.db")
+    code = (
+        "import pathlib, resource, signal, sys\n"
+        "from increstore.errors import StorageFailed\n"
+        "from increstore.store.coordinator_log import CoordinatorLog\n"
+        "from increstore.protocol.records import RestoreFailed\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "log = CoordinatorLog(pathlib.Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "try: log.append([RestoreFailed('x' * 1_000_000, 1)])\n"
+        "except StorageFailed as error: print(error)\n"
+        "else: sys.exit('no error')\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
+    )
+    assert "log.db: appending to the coordinator log failed" in process.stdout
+
+    log = CoordinatorLog(path)
+    assert log.replay() == RECORDS
+    log.close()
+
+
+def test_a_folder_that_cannot_be_made_is_a_typed_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StorageFailed, match="opening the coordinator log"):
+        CoordinatorLog(tmp_path / "file" / "log.db")
