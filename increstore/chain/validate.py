@@ -1,0 +1,78 @@
+"""Judging a chain before anything is restored from it: every problem at once, each with its place.
+
+Three looks, from cheap to dear: `lineage` (do the backups follow one another), `entries` (do the
+manifests add up) and `file_check` (are the files the bytes they promise). What only the rows can
+tell, keys that are doubled or NULL inside a file, is checked where rows are read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from increstore.chain.entries import table_problems
+from increstore.chain.file_check import check_files, data_files
+from increstore.chain.lineage import lineage_problems
+from increstore.chain.problems import Problem
+from increstore.errors import BackupChainBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from increstore.chain.collection import BackupChain, Collection
+
+__all__ = [
+    "Problem",
+    "check_files",
+    "data_files",
+    "require_valid",
+    "validate",
+    "validate_collection",
+]
+
+
+def validate(chain: BackupChain, *, checksums: bool = True) -> list[Problem]:
+    """Every problem of the chain and of the chosen tables' files.
+
+    `checksums` reads every byte of every data file; without it only sizes and Parquet footers are
+    compared, which is quick however large the chain is.
+    """
+    return [
+        *lineage_problems(chain),
+        *table_problems(chain.backups, chain.tables),
+        *check_files(data_files(chain.backups, chain.tables), checksums=checksums),
+    ]
+
+
+def validate_collection(collection: Collection, chain: BackupChain) -> list[Problem]:
+    """Problems of the collection that do not touch `chain`: nothing restores from these folders."""
+    problems = [
+        Problem(
+            "incomplete",
+            str(collection.path / name),
+            "has no manifest, so it is no backup: an interrupted copy; copy it again or remove it",
+        )
+        for name in collection.incomplete
+    ]
+    for backup in collection.backups:
+        if backup.kind == "full":
+            break
+        problems.append(
+            Problem(
+                "no full backup",
+                str(backup.path),
+                "an incremental with no full backup before it; bring the full one back from its "
+                "origin, or move this one away",
+            )
+        )
+    return problems
+
+
+def require_valid(chain: BackupChain, *, checksums: bool = True) -> None:
+    """Raises: BackupChainBroken with every problem of `validate`."""
+    raise_problems(validate(chain, checksums=checksums))
+
+
+def raise_problems(problems: Sequence[Problem]) -> None:
+    """Raises: BackupChainBroken when there are any."""
+    if problems:
+        raise BackupChainBroken(tuple(str(problem) for problem in problems))
