@@ -111,7 +111,7 @@ def _title(workload: Workload, rounds: int) -> str:
     hot = f", {workload.overwrite:.0%} of the upserts on one hot set" if workload.overwrite else ""
     return (
         f"{workload.rows:,} rows, {workload.incrementals} incrementals{hot}: "
-        f"{workload.changes:,} changes; {rounds} rounds, median (min-max)"
+        f"{workload.changes:,} changes; rounds: {rounds}, median (min-max)"
     )
 
 
