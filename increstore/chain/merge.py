@@ -1,0 +1,123 @@
+"""The fold of many sorted runs in key order, in slices of bounded memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+import pyarrow as pa
+
+from increstore.chain.fold import FoldLayout, fold, fold_to_rows
+from increstore.chain.keys import Key, cut, key_of_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+SLICE_BYTES = 64 << 20
+"""A slice of long rows is split until it is about this size."""
+
+
+class SortedBatch(Protocol):
+    """A canonical batch, sorted by key, that is read only when its turn comes."""
+
+    @property
+    def first(self) -> Key: ...
+
+    @property
+    def last(self) -> Key: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    def load(self) -> pa.RecordBatch: ...
+
+
+_Piece = tuple[int, pa.RecordBatch]
+"""Rows of one run that are loaded and not yet merged, with the age of the run (0 is the oldest)."""
+
+
+def merge(
+    runs: Sequence[Sequence[SortedBatch]],
+    layout: FoldLayout,
+    *,
+    slice_rows: int = 131072,
+    as_rows: bool,
+) -> Iterator[pa.RecordBatch]:
+    """The fold of all runs (oldest first) in key order; no slice is empty.
+
+    A run's batches ascend and do not overlap. With `as_rows` the slices are the rows that the
+    changes make of an empty table; else they are canonical changes.
+
+    Memory: each batch is loaded once, when a slice reaches its first key, and dropped when a
+    slice has passed its last key. So no more is loaded than a slice (`slice_rows`) and one batch
+    of each run; a slice and its fold come on top, of at most 1.5 * `slice_rows` rows and
+    1.5 * `SLICE_BYTES` read, unless a single row or a single key is larger.
+    """
+    assert slice_rows > 0
+    names = layout.schema.key
+    waiting = deque(
+        sorted(
+            ((age, batch) for age, run in enumerate(runs) for batch in run if batch.rows),
+            key=lambda entry: entry[1].first,
+        )
+    )
+    loaded: list[_Piece] = []
+    while waiting or loaded:
+        bound = _load_a_slice(waiting, loaded, names, slice_rows)
+        below, loaded = _split_at(loaded, names, bound)
+        for parts in _slices(below, names, slice_rows):
+            folded = (fold_to_rows if as_rows else fold)(parts, layout)
+            if folded.num_rows:
+                yield folded
+
+
+def _load_a_slice(
+    waiting: deque[tuple[int, SortedBatch]],
+    loaded: list[_Piece],
+    names: Sequence[str],
+    slice_rows: int,
+) -> Key | None:
+    """Load until a slice's rows lie below the first key still waiting; that key, or None."""
+    while waiting:
+        bound = waiting[0][1].first
+        below = sum(cut(piece, names, [bound])[0] for _, piece in loaded)
+        if below >= slice_rows:
+            return bound
+        missing = slice_rows - below
+        while waiting and missing > 0:
+            age, batch = waiting.popleft()
+            loaded.append((age, batch.load()))
+            missing -= batch.rows
+    return None
+
+
+def _split_at(
+    pieces: list[_Piece], names: Sequence[str], bound: Key | None
+) -> tuple[list[_Piece], list[_Piece]]:
+    """The rows below `bound` (None: all of them), and the others."""
+    if bound is None:
+        return pieces, []
+    below, others = [], []
+    for age, piece in pieces:
+        rows = cut(piece, names, [bound])[0]
+        if rows > 0:
+            below.append((age, piece.slice(0, rows)))
+        if rows < piece.num_rows:
+            others.append((age, piece.slice(rows)))
+    return below, others
+
+
+def _slices(
+    pieces: list[_Piece], names: Sequence[str], slice_rows: int
+) -> Iterator[list[pa.RecordBatch]]:
+    """The pieces cut by key into slices of about `slice_rows`, each piece oldest first."""
+    rows = sum(piece.num_rows for _, piece in pieces)
+    size = sum(piece.nbytes for _, piece in pieces)
+    longest = max((piece for _, piece in pieces), key=lambda piece: piece.num_rows)
+    small = rows <= slice_rows * 3 // 2 and size <= SLICE_BYTES * 3 // 2
+    if small or longest.num_rows == 1:
+        yield [piece for _, piece in sorted(pieces, key=lambda entry: entry[0])]
+        return
+    middle = key_of_row(longest, names, longest.num_rows // 2)
+    for half in _split_at(pieces, names, middle):
+        yield from _slices(half, names, slice_rows)
