@@ -190,3 +190,14 @@ def test_ci_runs_the_same_three_targets_that_people_run():
     text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     assert re.findall(r"^step (\w+) ", text, re.MULTILINE) == ["lint", "test", "demo"]
     assert "set -euo pipefail" in text
+
+
+def test_every_link_between_the_pages_leads_somewhere():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert dead == []
