@@ -144,10 +144,10 @@ def test_a_missing_record_is_refused(tmp_path):
 def test_a_kind_of_record_nobody_knows_is_refused(tmp_path):
     path = a_filled_log(tmp_path / "log.db")
     text = '["TimeTravelled",3]'
+    checksum = xxhash.xxh3_64_hexdigest(text.encode())
     rewrite(
         path,
-        f"UPDATE record SET json = '{text}', checksum = '{xxhash.xxh3_64_hexdigest(text.encode())}' "
-        "WHERE sequence = 2",
+        f"UPDATE record SET json = '{text}', checksum = '{checksum}' WHERE sequence = 2",
     )
 
     log = CoordinatorLog(path)
