@@ -74,6 +74,10 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
         return pa.date32()
     if pa.types.is_float16(kind):
         return pa.float32()
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return pa.timestamp("ms", tz=kind.tz)  # Parquet has no seconds.
+    if kind == pa.time32("s"):
+        return pa.time32("ms")
     if pa.types.is_decimal(kind) and kind.bit_width < 128:
         return pa.decimal128(kind.precision, kind.scale)
     return type_from_name(str(kind))
