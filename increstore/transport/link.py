@@ -63,7 +63,7 @@ class Backoff:
 
 
 class Link:
-    """Carries the frames of `outbox` to one peer host, for as long as `run` runs."""
+    """Carries the frames of `outbox` to one peer host, from `start` on."""
 
     def __init__(
         self,
@@ -83,6 +83,7 @@ class Link:
         self._connection: trio.CancelScope | None = None
         self._redial = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
+        self._runs = False
         self._backoff = Backoff(settings.backoff_s_first, settings.backoff_s_max)
 
     def set_address(self, address: Address) -> None:
@@ -90,6 +91,7 @@ class Link:
         if address != self._address and self._connection is not None:
             self._connection.cancel()
         self._address = address
+        self._expect_connection()
         self._backoff.reset()
         self._redial.set()
 
@@ -99,16 +101,27 @@ class Link:
             await self._changed.park()
         return self.status
 
-    async def run(self) -> None:
-        """Dial until cancelled. Nothing a peer does ends it."""
+    def start(self, nursery: trio.Nursery) -> None:
+        """Dial, and keep the link, until the nursery is cancelled."""
+        self._runs = True
+        self._expect_connection()
+        nursery.start_soon(self._run)
+
+    def _expect_connection(self) -> None:
+        """Until the first try has failed, a full outbox is no reason to drop a message."""
+        if self._runs and self._address is not None:
+            self.outbox.expect_link()
+
+    async def _run(self) -> None:
+        """Nothing a peer does ends it."""
         try:
             while True:
                 delay_s = await self._connect_once()
                 with trio.move_on_after(delay_s):
                     await self._redial.wait()
         finally:
-            self.outbox.link_broke()
-            self._note(connected=False)
+            self._runs = False
+            self.outbox.give_up_waiting()
 
     async def _connect_once(self) -> float:
         """One connection from its making to its end; how long to wait before the next."""
@@ -119,8 +132,12 @@ class Link:
         self._note(attempts=self.status.attempts + 1)
         with trio.CancelScope() as self._connection:
             started = trio.current_time()
-            problem = await self._connect_and_serve(self._address)
-            self._note(problem=f"{self.status.host} at {address_text(self._address)}: {problem}")
+            connections = self.status.connections
+            address = self._address
+            problem = await self._connect_and_serve(address)
+            if connections == self.status.connections:
+                self.outbox.give_up_waiting()
+            self._note(problem=f"{self.status.host} at {address_text(address)}: {problem}")
             # A link that breaks as soon as it stands must not be dialled in a busy loop.
             if trio.current_time() - started > self._settings.backoff_s_max:
                 self._backoff.reset()
@@ -152,12 +169,12 @@ class Link:
     async def _serve(self, sock: trio.socket.SocketType) -> str:
         if self.status.connections:
             self._counters.reconnects += 1
-        self.outbox.link_stands()
+        self.outbox.restart()
+        self.outbox.expect_link()
         self._note(connected=True, connections=self.status.connections + 1, problem="")
         try:
             reason = await first_to_break(partial(self._write, sock), partial(self._watch, sock))
         finally:
-            self.outbox.link_broke()
             self._note(connected=False)
         if isinstance(reason, trio.TooSlowError):
             return f"silent for {self._settings.silence_s_max:g} s"

@@ -20,8 +20,8 @@ GATHERED_BYTES_MAX = 4 << 20
 class Outbox:
     """The frames for one peer, oldest first; the oldest may be partly sent.
 
-    While the link stands, `put` waits for room. While it does not, what fits is kept for the next
-    connection and the rest is not taken. A frame leaves once its last byte is with the kernel: a
+    While the link stands or may soon, `put` waits for room. Once the peer is known to be out of
+    reach, what fits is kept for the next connection and the rest is not taken. A frame leaves once its last byte is with the kernel: a
     peer can have seen no later frame whole, so after a broken link the rest is sent again from
     the start of a frame and nothing arrives twice.
 
@@ -32,7 +32,7 @@ class Outbox:
         self._frames: deque[tuple[Buffers, int | None]] = deque()
         self._sent = 0
         self._room = Room(limits)
-        self._stands = False
+        self._is_expected = False
         self._arrived = trio.lowlevel.ParkingLot()
 
     def __len__(self) -> int:
@@ -45,7 +45,7 @@ class Outbox:
 
     async def put(self, frame: Buffers, size: int | None) -> bool:
         """Add a frame with a payload of `size` bytes (None: without); whether it was taken."""
-        if not await self._room.enter(size, lambda: self._stands):
+        if not await self._room.enter(size, lambda: self._is_expected):
             return False
         self._frames.append((frame, size))
         self._arrived.unpark_all()
@@ -75,14 +75,17 @@ class Outbox:
             self._room.leave(size)
         assert self._frames or self._sent == 0
 
-    def link_stands(self) -> None:
-        """A new connection: whatever was partly sent starts again."""
-        self._sent = 0
-        self._stands = True
+    def expect_link(self) -> None:
+        """A connection is about to be made: whoever finds no room waits for it."""
+        self._is_expected = True
 
-    def link_broke(self) -> None:
+    def restart(self) -> None:
+        """Another connection: what was partly sent over the last one starts again."""
         self._sent = 0
-        self._stands = False
+
+    def give_up_waiting(self) -> None:
+        """The peer is out of reach: nobody waits for room until a link is expected again."""
+        self._is_expected = False
         self._room.wake()
 
 

@@ -131,7 +131,7 @@ class TcpTransport:
         try:
             async with trio.open_nursery() as self._nursery:
                 for link in self._links.values():
-                    self._nursery.start_soon(link.run)
+                    link.start(self._nursery)
                 task_status.started()
                 await trio.serve_listeners(self._acceptor.serve, [listener])
         finally:
@@ -160,7 +160,7 @@ class TcpTransport:
             if host in self._addresses:
                 link.set_address(self._addresses[host])
             if self._nursery is not None:
-                self._nursery.start_soon(link.run)
+                link.start(self._nursery)
         return link
 
     def _hello(self) -> Hello:
