@@ -213,18 +213,13 @@ class RangeReader:
     def _divide(
         self, batch: pa.RecordBatch, part: KeyRange
     ) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-        """The rows inside the range, and those after it."""
-        keys = plain_keys(batch, self._key)
+        """The rows inside the range, copied so that they hold no others in memory; those after."""
         after = batch.slice(0, 0)
         if part.high is not None:
-            beyond = at_or_after(keys, part.high)
-            after = batch.filter(beyond)
-            if after.num_rows:
-                batch = batch.filter(pc.invert(beyond))
-                keys = plain_keys(batch, self._key)
+            batch, after = _split(batch, at_or_after(plain_keys(batch, self._key), part.high))
         if part.low is not None:
-            batch = batch.filter(at_or_after(keys, part.low))
-        return batch, after
+            _, batch = _split(batch, at_or_after(plain_keys(batch, self._key), part.low))
+        return pa.concat_batches([batch, batch.slice(0, 0)]), after
 
     def _add_to_rest(
         self, rest: list[pa.RecordBatch] | None, after: pa.RecordBatch
@@ -233,12 +228,22 @@ class RangeReader:
         if rest is None:
             return None
         rest.append(after)
-        self._room.bytes_left -= after.nbytes
+        self._room.bytes_left -= after.get_total_buffer_size()
         if self._room.bytes_left < 0:
             self._room.bytes_left += _bytes(rest)
             return None
         return rest
 
 
+def _split(batch: pa.RecordBatch, mask: pa.BooleanArray) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """The rows where `mask` is false, and where it is true; without a copy when they are sorted."""
+    rows = len(mask)
+    first = rows - mask.true_count
+    if mask.slice(first).true_count == rows - first:
+        return batch.slice(0, first), batch.slice(first)
+    return batch.filter(pc.invert(mask)), batch.filter(mask)
+
+
 def _bytes(batches: Iterable[pa.RecordBatch]) -> int:
-    return sum(batch.nbytes for batch in batches)
+    """What the batches hold in memory; a slice holds the whole that it is a part of."""
+    return sum(batch.get_total_buffer_size() for batch in batches)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from increstore.verification.ranges import KeyRange
     from increstore.verification.target import Identity
 
-RANGE_ROWS = 500_000
+RANGE_ROWS = 1_000_000
 RANGE_BYTES = 128 * 1024 * 1024
 KEPT_BYTES = 128 * 1024 * 1024
 
