@@ -114,7 +114,11 @@ class ChainBuilder:
         changes = step.changes or ()
         state = applied(self.states.get(table, {}), step.schema, changes)
         self.states[table], self.schemas[table] = state, step.schema
-        partial = [set(step.schema.value_names) - set(change.row) for change in changes]
+        partial = [
+            set(step.schema.value_names) - set(change.row)
+            for change in changes
+            if change.op is not Op.ERASE
+        ]
         has_op = kind != "full" and any(change.op is not Op.UPSERT for change in changes)
         has_set = kind != "full" and any(partial)
         rows = change_table(step.schema, changes, has_op=has_op, has_set=has_set)
@@ -166,9 +170,9 @@ def change_table(
 
 
 def _flags(schema: TableSchema, change: Change) -> dict[str, bool] | None:
-    """NULL when everything is touched: that is one way to say so."""
+    """NULL when everything is touched: that is one way to say so; an erase has nothing to say."""
     flags = {name: name in change.row for name in schema.value_names}
-    return None if all(flags.values()) else flags
+    return None if change.op is Op.ERASE or all(flags.values()) else flags
 
 
 def write_parts(folder: Path, rows: pa.Table, files: int, row_group_rows: int) -> list[FileEntry]:
