@@ -11,14 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from increstore.chain.manifest import MANIFEST_NAME, Manifest, TableEntry, parse_manifest
+from increstore.chain.manifest import MANIFEST_NAME, Manifest, parse_manifest
 from increstore.chain.names import Kind, kind_of_name
 from increstore.errors import BackupChainBroken, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from increstore.chain.schema import TableSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,56 +130,6 @@ class BackupChain:
                     f"(it has: {', '.join(known)})"
                 )
         return BackupChain(self.collection, self.backups, tuple(tables))
-
-    def table(self, name: str) -> TableChain:
-        """One table's entries over the chain.
-
-        Raises: BackupChainBroken when a manifest cannot be read or lacks the table.
-        """
-        missing = tuple(
-            f"{self.collection.path}: {manifest.name} says nothing about table {name!r}"
-            for manifest in self.manifests
-            if name not in manifest.tables
-        )
-        if missing:
-            raise BackupChainBroken(missing)
-        return TableChain(
-            name=name,
-            entries=tuple(manifest.tables[name] for manifest in self.manifests),
-            folders=tuple(backup.path / name for backup in self.backups),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class TableChain:
-    """One table over a chain: what each backup says of it, and the folder its files are in."""
-
-    name: str
-    entries: tuple[TableEntry, ...]
-    folders: tuple[Path, ...]
-
-    @property
-    def schemas(self) -> tuple[TableSchema, ...]:
-        return tuple(entry.schema_of() for entry in self.entries)
-
-    @property
-    def final(self) -> TableSchema:
-        """The schema after the last backup of the chain."""
-        return self.entries[-1].schema_of()
-
-    @property
-    def column_since(self) -> dict[str, int]:
-        """Per final column, the chain position since which it has been there without a break.
-
-        Values from before that position belong to an earlier column of the same name.
-        """
-        since = dict.fromkeys(self.final.names, 0)
-        for position, entry in enumerate(self.entries):
-            present = {column.name for column in entry.columns}
-            for name in since:
-                if name not in present:
-                    since[name] = position + 1
-        return since
 
 
 def _backup_folders(path: Path) -> list[str]:

@@ -42,8 +42,7 @@ def read_page(plan: TablePlan, step: TableStep, page: Page) -> tuple[Slice, ...]
     Raises: OSError when the file cannot be read now; BackupChainBroken when what it holds is not
     what the manifest says.
     """
-    batch = _decode(page, step.batch_schema)
-    _check_keys(batch, step, page)
+    batch = load_page(step, page)
     ends = [*cut(batch, step.schema.key, plan.bounds), batch.num_rows]
     slices = []
     start = 0
@@ -51,6 +50,16 @@ def read_page(plan: TablePlan, step: TableStep, page: Page) -> tuple[Slice, ...]
         slices += [_slice(target, piece) for piece in _pieces(batch.slice(start, end - start))]
         start = end
     return tuple(slices)
+
+
+def load_page(step: TableStep, page: Page) -> pa.RecordBatch:
+    """The page's rows or changes as one batch, checked.
+
+    Raises: as `read_page`.
+    """
+    batch = _decode(page, step.batch_schema)
+    _check_keys(batch, step, page)
+    return batch
 
 
 def _decode(page: Page, schema: pa.Schema) -> pa.RecordBatch:

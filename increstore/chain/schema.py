@@ -74,13 +74,16 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
         return pa.date32()
     if pa.types.is_float16(kind):
         return pa.float32()
-    if pa.types.is_timestamp(kind) and kind.unit == "s":
-        return pa.timestamp("ms", tz=kind.tz)  # Parquet has no seconds.
-    if kind == pa.time32("s"):
-        return pa.time32("ms")
     if pa.types.is_decimal(kind) and kind.bit_width < 128:
         return pa.decimal128(kind.precision, kind.scale)
-    return type_from_name(str(kind))
+    return _as_in_parquet(type_from_name(str(kind)))
+
+
+def _as_in_parquet(kind: pa.DataType) -> pa.DataType:
+    """Parquet has no moments or times in seconds: they come back as milliseconds."""
+    if pa.types.is_timestamp(kind) and kind.unit == "s":
+        return pa.timestamp("ms", tz=kind.tz)
+    return pa.time32("ms") if kind == pa.time32("s") else kind
 
 
 def is_key_type(kind: pa.DataType) -> bool:

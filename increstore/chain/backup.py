@@ -1,0 +1,131 @@
+"""Making backups from snapshots of tables: a full one, or the difference to a chain's state.
+
+A table of the collection that an incremental is not given, or whose snapshot is equal to the
+chain's state, is recorded as unchanged. A schema step is recorded by the new schema, as "changes"
+that may have no rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from increstore.chain.digest import rows_digest
+from increstore.chain.names import check_table_names
+from increstore.chain.schema import OP_COLUMN, SET_COLUMN, schema_step
+from increstore.chain.snapshot import Snapshot, TableRules, read_snapshot
+from increstore.chain.state import DIGEST_MASK, differences, state_rows
+from increstore.chain.validate import require_valid
+from increstore.chain.writer import BackupWriter, State, TableChanges
+from increstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    import pyarrow as pa
+
+    from increstore.chain.collection import BackupChain
+    from increstore.chain.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """One table to back up: its snapshot, its key (None: as remembered), types by column."""
+
+    table: str
+    path: Path
+    key: tuple[str, ...] | None = None
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
+
+
+def backup_full(collection: Path | str, sources: Sequence[TableSource]) -> Manifest:
+    """Begin a new chain in the collection, which is created when missing.
+
+    Raises: UsageError, SnapshotRefused, StorageFailed; then no backup was added.
+    """
+    _check_sources(sources)
+    for source in sources:
+        if not source.key:
+            raise UsageError(
+                f"table {source.table!r} has no key; give one: --key {source.table}=COLUMN"
+            )
+    with BackupWriter(collection, "full") as writer:
+        for source in sources:
+            rules = TableRules(source.key or (), None, source.types)
+            snapshot = read_snapshot(source.path, rules)
+            writer.add(source.table, TableChanges("full", snapshot.schema, snapshot.batches))
+    assert writer.manifest is not None
+    return writer.manifest
+
+
+def backup_incremental(collection: Path | str, sources: Sequence[TableSource]) -> Manifest:
+    """Add what changed since the last backup of the collection's last chain.
+
+    Raises: UsageError, SnapshotRefused, BackupChainBroken, StorageFailed; then no backup was added.
+    """
+    _check_sources(sources)
+    with BackupWriter(collection, "incremental") as writer:
+        chain = writer.chain
+        assert chain is not None
+        # Checksums would read the whole chain twice: the state's digest tells the same.
+        require_valid(chain, checksums=False)
+        for source in sources:
+            changes = _changes_of(chain, source)
+            if changes is not None:
+                writer.add(source.table, changes)
+    assert writer.manifest is not None
+    return writer.manifest
+
+
+def _check_sources(sources: Sequence[TableSource]) -> None:
+    names = [source.table for source in sources]
+    if not names:
+        raise UsageError("no table given; name at least one: TABLE=FILE")
+    check_table_names(names)
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"table {name!r} is given twice")
+
+
+def _changes_of(chain: BackupChain, source: TableSource) -> TableChanges | None:
+    """What the snapshot changes in the chain's state; None when nothing."""
+    rules = _remembered_rules(chain, source)
+    assert rules.remembered is not None
+    snapshot = read_snapshot(source.path, rules)
+    where = f"{source.path}: table {source.table!r}"
+    step = schema_step(rules.remembered, snapshot.schema, where)
+    old = state_rows(chain, source.table)
+    batches = list(differences(old, snapshot.batches, snapshot.schema))
+    if not batches and not step:
+        return None
+    return TableChanges(
+        change="changes",
+        schema=snapshot.schema,
+        batches=batches,
+        state=_state_of(snapshot),
+        has_op=any(OP_COLUMN in batch.schema.names for batch in batches),
+        has_set=any(SET_COLUMN in batch.schema.names for batch in batches),
+    )
+
+
+def _remembered_rules(chain: BackupChain, source: TableSource) -> TableRules:
+    known = chain.manifests[-1].tables
+    if source.table not in known:
+        raise UsageError(
+            f"table {source.table!r} is not in the chain of {chain.backups[0].name} (it has: "
+            f"{', '.join(sorted(known))}); a new table needs a new full backup"
+        )
+    remembered = known[source.table].schema_of()
+    if source.key is not None and source.key != remembered.key:
+        raise UsageError(
+            f"table {source.table!r} has the key ({', '.join(remembered.key)}), which an "
+            f"incremental cannot change to ({', '.join(source.key)}); leave --key out, or take a "
+            "new full backup"
+        )
+    return TableRules(remembered.key, remembered, source.types)
+
+
+def _state_of(snapshot: Snapshot) -> State:
+    digest = sum(rows_digest(batch, snapshot.schema) for batch in snapshot.batches)
+    return State(snapshot.rows, digest & DIGEST_MASK)

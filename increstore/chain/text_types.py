@@ -1,0 +1,125 @@
+"""Text becoming typed values: the type that a column of text plainly is, and the conversion to it.
+
+Guessing is careful, because a guess is remembered: a column is a number only when every value is
+written as one that text would not be (no leading zero, no plus sign), so codes such as "007" and
+telephone numbers stay text. A key is an integer or text, never anything finer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+_INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
+_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$"
+_TIMESTAMP_UTC = _TIMESTAMP[:-1] + "Z$"
+# A number with more digits than this may change when it becomes a double.
+_LONG_NUMBER = r"^-?[0-9]{17,}$"
+
+_LADDER: tuple[tuple[str, pa.DataType], ...] = (
+    (_INTEGER, pa.int64()),
+    (_NUMBER, pa.float64()),
+    (_BOOLEAN, pa.bool_()),
+    (_DATE, pa.date32()),
+    (_TIMESTAMP, pa.timestamp("us")),
+    (_TIMESTAMP_UTC, pa.timestamp("us", tz="UTC")),
+)
+SAMPLE_ROWS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Unfit(Exception):
+    """The first value that is none of the type: its row (from 0) and its text."""
+
+    row: int
+    value: str
+
+
+def guess_type(text: pa.ChunkedArray, *, is_key: bool) -> pa.DataType:
+    """The type of a column of text; text when there is no value, or any doubt."""
+    values = _values_of(text)
+    if len(values) == 0:
+        return pa.string()
+    for pattern, kind in _LADDER[:1] if is_key else _LADDER:
+        if _all_match(values.slice(0, SAMPLE_ROWS), pattern) and _all_match(values, pattern):
+            return kind if _keeps_values(values, kind) else pa.string()
+    return pa.string()
+
+
+def _values_of(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Without NULL and the empty text, which is NULL in every type but text."""
+    return text.filter(pc.fill_null(pc.not_equal(text, ""), False))
+
+
+def _all_match(values: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _keeps_values(values: pa.ChunkedArray, kind: pa.DataType) -> bool:
+    if kind == pa.float64() and pc.any(pc.match_substring_regex(values, _LONG_NUMBER)).as_py():
+        return False
+    try:
+        pc.cast(values, kind)
+    except pa.ArrowInvalid:
+        return False  # Such as an integer beyond 64 bits, or 30 February.
+    return True
+
+
+def convert(text: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """The values of a column of text as `kind`; the empty text is NULL unless `kind` is text.
+
+    Spaces around a value and a whole number written "450.0" in an integer column are accepted.
+    Raises: Unfit with the first value that is none of `kind`.
+    """
+    if pa.types.is_string(kind):
+        return text
+    values = text if pa.types.is_binary(kind) else _empty_as_null(text)
+    try:
+        return _cast(values, kind)
+    except pa.ArrowInvalid:
+        tidy = _tidied(values, kind)
+    try:
+        return _cast(tidy, kind)
+    except pa.ArrowInvalid as error:
+        row = _first_unfit(tidy, kind)
+        raise Unfit(row, values[row].as_py()) from error
+
+
+def _empty_as_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+
+
+def _tidied(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    values = pc.utf8_trim_whitespace(values)
+    if pa.types.is_integer(kind):
+        values = pc.replace_substring_regex(values, r"^([+-]?[0-9]+)\.0*$", r"\1")
+    return _empty_as_null(values)
+
+
+def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    """Raises: pa.ArrowInvalid."""
+    if pa.types.is_duration(kind):
+        return pc.cast(pc.cast(values, pa.int64()), kind)
+    if pa.types.is_time(kind):
+        # Arrow reads a time of day only as a part of a timestamp.
+        moments = pc.binary_join_element_wise("1970-01-01T", values, "")
+        return pc.cast(pc.cast(moments, pa.timestamp(kind.unit)), kind)
+    return pc.cast(values, kind)
+
+
+def _first_unfit(values: pa.ChunkedArray, kind: pa.DataType) -> int:
+    """By halving: some value before `high` is unfit, none before `low` is."""
+    low, high = 0, len(values)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            _cast(values.slice(low, middle - low), kind)
+            low = middle
+        except pa.ArrowInvalid:
+            high = middle
+    return low
