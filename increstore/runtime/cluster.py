@@ -18,9 +18,9 @@ from increstore.protocol.topology import (
 )
 from increstore.runtime.source_node import ByteBudget, PagePerformer, SourceNode
 from increstore.runtime.target_node import Threads, run_target
-from increstore.store.publish import staged_file
 from increstore.store.seam import StoreLayout
 from increstore.store.segment_store import SegmentStore
+from increstore.store.target import TargetPaths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,11 +90,11 @@ def store_layout(job: RestoreJob, shard: str) -> StoreLayout:
 
 def segment_store(job: RestoreJob, shard: str) -> SegmentStore:
     """The durable store of one target shard under TARGET/.increstore."""
-    number = _number(shard)
+    paths = TargetPaths(job.target)
     return SegmentStore(
-        job.target / ".increstore" / "shards" / table_of(shard) / f"t{number}",
+        paths.shard(shard),
         store_layout(job, shard),
-        staged_file(job.target, table_of(shard), number),
+        paths.staged_file(table_of(shard), _number(shard)),
     )
 
 

@@ -50,7 +50,6 @@ class ByteBudget:
     async def reserve(self, bytes_wanted: int) -> None:
         """Wait until a page of this size may be read."""
         while self.used and self.used + bytes_wanted > self._bytes_max:
-            self._freed = trio.Event()
             await self._freed.wait()
         self._reserved += bytes_wanted
 
@@ -59,7 +58,9 @@ class ByteBudget:
         self._wake()
 
     def _wake(self) -> None:
+        # One event for all who wait now: each looks again, the first that fits goes on.
         self._freed.set()
+        self._freed = trio.Event()
 
 
 class PagePerformer:
