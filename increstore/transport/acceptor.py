@@ -20,7 +20,7 @@ from increstore.errors import RemoteProtocolError
 from increstore.transport.codec import decode
 from increstore.transport.framing import HEARTBEAT, FrameDecoder
 from increstore.transport.handshake import Handshake, Hello, Peer, Side
-from increstore.transport.wire import TcpSettings, first_to_break, send_all, shake_hands
+from increstore.transport.wire import Listener, TcpSettings, first_to_break, send_all, shake_hands
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -68,7 +68,10 @@ class Acceptor:
             if peer is None:
                 return
             async with self._only_connection_of(peer):
-                reason = await first_to_break(partial(self._read, sock), partial(self._beat, sock))
+                listener = Listener(sock, self._settings.silence_s_max)
+                reason = await first_to_break(
+                    partial(self._read, listener), partial(self._beat, sock), listener.watch
+                )
                 if isinstance(reason, RemoteProtocolError):
                     self._counters.refused_frames += 1
                     self.refusals.append(f"{peer.host}: {reason}; the connection was closed")
@@ -118,12 +121,11 @@ class Acceptor:
             del self._connections[peer.host]
             connection.ended.set()
 
-    async def _read(self, sock: trio.socket.SocketType) -> None:
+    async def _read(self, listener: Listener) -> None:
         """Deliver frame by frame: a full mailbox stops the reading, and so, by TCP, the sender."""
         decoder = FrameDecoder(self._settings.payload_bytes_max)
         while True:
-            with trio.fail_after(self._settings.silence_s_max):
-                count = await sock.recv_into(decoder.writable())
+            count = await listener.receive_into(decoder.writable())
             if count == 0:
                 break
             self._counters.bytes_received += count

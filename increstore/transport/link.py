@@ -18,6 +18,7 @@ from increstore.transport.framing import HEARTBEAT, FrameDecoder
 from increstore.transport.handshake import Handshake, Hello, Side
 from increstore.transport.outbox import Outbox
 from increstore.transport.wire import (
+    Listener,
     TcpSettings,
     address_text,
     first_to_break,
@@ -173,7 +174,10 @@ class Link:
         self.outbox.expect_link()
         self._note(connected=True, connections=self.status.connections + 1, problem="")
         try:
-            reason = await first_to_break(partial(self._write, sock), partial(self._watch, sock))
+            listener = Listener(sock, self._settings.silence_s_max)
+            reason = await first_to_break(
+                partial(self._write, sock), partial(self._listen, listener), listener.watch
+            )
         finally:
             self._note(connected=False)
         if isinstance(reason, trio.TooSlowError):
@@ -192,12 +196,11 @@ class Link:
             self._counters.bytes_sent += count
             self.outbox.sent(count)
 
-    async def _watch(self, sock: trio.socket.SocketType) -> None:
-        """Read the peer's heartbeats until it closes, breaks the rules or falls silent."""
+    async def _listen(self, listener: Listener) -> None:
+        """Read the peer's heartbeats until it closes or breaks the rules."""
         decoder = FrameDecoder(payload_bytes_max=0, staging_bytes=4096)
         while True:
-            with trio.fail_after(self._settings.silence_s_max):
-                count = await sock.recv_into(decoder.writable())
+            count = await listener.receive_into(decoder.writable())
             if count == 0:
                 return
             decoder.received(count)

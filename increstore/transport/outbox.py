@@ -21,9 +21,9 @@ class Outbox:
     """The frames for one peer, oldest first; the oldest may be partly sent.
 
     While the link stands or may soon, `put` waits for room. Once the peer is known to be out of
-    reach, what fits is kept for the next connection and the rest is not taken. A frame leaves once its last byte is with the kernel: a
-    peer can have seen no later frame whole, so after a broken link the rest is sent again from
-    the start of a frame and nothing arrives twice.
+    reach, what fits is kept for the next connection and the rest is not taken. A frame leaves once
+    its last byte is with the kernel: of those still here the peer can have seen none whole. So
+    after a broken link they are sent again from their start, and nothing arrives twice.
 
     Invariant: 0 <= sent of the oldest frame < its length.
     """
