@@ -16,11 +16,12 @@ from increstore.chain.schema import OP_COLUMN, SET_COLUMN, schema_step
 from increstore.chain.snapshot import Snapshot, TableRules, read_snapshot
 from increstore.chain.state import DIGEST_MASK, differences, state_rows
 from increstore.chain.validate import require_valid
-from increstore.chain.writer import BackupWriter, State, TableChanges
+from increstore.chain.writer import BackupWriter, FileLimits, State, TableChanges
 from increstore.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import pyarrow as pa
@@ -39,8 +40,16 @@ class TableSource:
     types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
 
-def backup_full(collection: Path | str, sources: Sequence[TableSource]) -> Manifest:
+def backup_full(
+    collection: Path | str,
+    sources: Sequence[TableSource],
+    *,
+    taken_at: datetime | None = None,
+    limits: FileLimits | None = None,
+) -> Manifest:
     """Begin a new chain in the collection, which is created when missing.
+
+    `taken_at` (None: now) is what the backup's name tells; `limits` is where files end.
 
     Raises: UsageError, SnapshotRefused, StorageFailed; then no backup was added.
     """
@@ -50,22 +59,29 @@ def backup_full(collection: Path | str, sources: Sequence[TableSource]) -> Manif
             raise UsageError(
                 f"table {source.table!r} has no key; give one: --key {source.table}=COLUMN"
             )
-    with BackupWriter(collection, "full") as writer:
+    with BackupWriter(collection, "full", taken_at) as writer:
         for source in sources:
             rules = TableRules(source.key or (), None, source.types)
             snapshot = read_snapshot(source.path, rules)
-            writer.add(source.table, TableChanges("full", snapshot.schema, snapshot.batches))
+            changes = TableChanges("full", snapshot.schema, snapshot.batches)
+            writer.add(source.table, changes, limits)
     assert writer.manifest is not None
     return writer.manifest
 
 
-def backup_incremental(collection: Path | str, sources: Sequence[TableSource]) -> Manifest:
+def backup_incremental(
+    collection: Path | str,
+    sources: Sequence[TableSource],
+    *,
+    taken_at: datetime | None = None,
+    limits: FileLimits | None = None,
+) -> Manifest:
     """Add what changed since the last backup of the collection's last chain.
 
     Raises: UsageError, SnapshotRefused, BackupChainBroken, StorageFailed; then no backup was added.
     """
     _check_sources(sources)
-    with BackupWriter(collection, "incremental") as writer:
+    with BackupWriter(collection, "incremental", taken_at) as writer:
         chain = writer.chain
         assert chain is not None
         # Checksums would read the whole chain twice: the state's digest tells the same.
@@ -73,7 +89,7 @@ def backup_incremental(collection: Path | str, sources: Sequence[TableSource]) -
         for source in sources:
             changes = _changes_of(chain, source)
             if changes is not None:
-                writer.add(source.table, changes)
+                writer.add(source.table, changes, limits)
     assert writer.manifest is not None
     return writer.manifest
 

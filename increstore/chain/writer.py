@@ -61,6 +61,7 @@ class TableChanges:
 class BackupWriter:
     """One new backup of a collection, which nobody sees before the block ends without an error.
 
+    Its name tells `taken_at` (None: now), but always follows every name there is.
     `chain` is the chain an incremental continues (None for a full backup). After the block
     `manifest` is the published one.
 
@@ -68,9 +69,12 @@ class BackupWriter:
     when an incremental has no chain it could continue.
     """
 
-    def __init__(self, collection: Path | str, kind: Kind) -> None:
+    def __init__(
+        self, collection: Path | str, kind: Kind, taken_at: datetime | None = None
+    ) -> None:
         self._path = Path(collection)
         self._kind = kind
+        self._taken_at = taken_at
         self._tables: dict[str, TableEntry] = {}
         self._exits = ExitStack()
         self.chain: BackupChain | None = None
@@ -123,8 +127,9 @@ class BackupWriter:
     def _publish(self) -> None:
         """Write the manifest, then give the backup its name."""
         now = datetime.now(UTC).replace(tzinfo=None)
+        taken_at = now if self._taken_at is None else _in_utc(self._taken_at)
         names = [backup.name for backup in self._collection.backups]
-        name = next_backup_name(now, [*names, *self._collection.incomplete], self._kind)
+        name = next_backup_name(taken_at, [*names, *self._collection.incomplete], self._kind)
         self.manifest = Manifest(
             format=FORMAT,
             collection=self._collection_id(),
@@ -173,6 +178,11 @@ def write_backup(
             writer.add(table, changes, limits)
     assert writer.manifest is not None
     return writer.manifest
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """The moment without its zone, in UTC."""
+    return moment.astimezone(UTC).replace(tzinfo=None)
 
 
 class _StateCounter:
