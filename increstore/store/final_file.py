@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROW_GROUP_ROWS = 131_072
 _READ_ROWS = 65_536
+_SAMPLE_BYTES = 65_536
+_SHRUNK_AT_MOST = 0.7
 _DIGESTS = 1 << 64
 
 
@@ -82,12 +84,32 @@ class FinalFile:
                 self._writer = pq.ParquetWriter(
                     str(self._temporary),
                     self._schema,
-                    compression="lz4",
-                    use_dictionary=False,
-                    write_statistics=True,
+                    compression=_compression_of(table),
+                    use_dictionary=False,  # Building dictionaries makes writing four times slower.
                 )
             if table.num_rows:
                 self._writer.write_table(table, row_group_size=table.num_rows)
+
+
+def _compression_of(table: pa.Table) -> dict[str, str]:
+    """Per column: Snappy, which every reader knows, where the first rows shrink by it.
+
+    Compressing random numbers or text would cost more than half of the writing speed (measured
+    5 against 13 M rows/s of three numbers and 60 random characters) and save a tenth.
+    """
+    return {
+        name: "snappy" if _shrinks(table.column(name)) else "none" for name in table.schema.names
+    }
+
+
+def _shrinks(column: pa.ChunkedArray) -> bool:
+    for chunk in column.chunks[:1]:
+        values = chunk.buffers()[-1]
+        if values is not None:
+            sample = values.slice(0, min(values.size, _SAMPLE_BYTES))
+            packed = pa.compress(sample, codec="snappy")
+            return bool(packed.size <= _SHRUNK_AT_MOST * sample.size)
+    return False
 
 
 def write_final_rows(
