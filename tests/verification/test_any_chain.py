@@ -75,7 +75,7 @@ def restored(steps: list[TableStep]) -> Iterator[tuple[ChainBuilder, Path]]:
         yield chain, target
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(steps=any_steps(), range_rows=st.integers(1, 40))
 def test_what_the_book_says_of_any_chain_is_equal(steps, range_rows):
     with restored(steps) as (chain, target):
@@ -84,7 +84,7 @@ def test_what_the_book_says_of_any_chain_is_equal(steps, range_rows):
         assert report.rows_expected == len(chain.states["t"])
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps=any_steps(), range_rows=st.integers(1, 40), data=st.data())
 def test_any_one_cell_that_is_changed_is_found_and_named(steps, range_rows, data):
     with restored(steps) as (chain, target):
