@@ -30,16 +30,20 @@ __all__ = [
 ]
 
 
-def validate(chain: BackupChain, *, checksums: bool = True) -> list[Problem]:
+def validate(
+    chain: BackupChain, *, checksums: bool = True, only: Sequence[str] | None = None
+) -> list[Problem]:
     """Every problem of the chain and of the chosen tables' files.
 
     `checksums` reads every byte of every data file; without it only sizes and Parquet footers are
-    compared, which is quick however large the chain is.
+    compared, which is quick however large the chain is. With `only` (names of backups) the files
+    of the other backups are left alone: a restore that is past them no longer needs them.
     """
+    backups = [backup for backup in chain.backups if only is None or backup.name in only]
     return [
         *lineage_problems(chain),
         *table_problems(chain.backups, chain.tables),
-        *check_files(data_files(chain.backups, chain.tables), checksums=checksums),
+        *check_files(data_files(backups, chain.tables), checksums=checksums),
     ]
 
 
@@ -67,12 +71,10 @@ def validate_collection(collection: Collection, chain: BackupChain) -> list[Prob
     return problems
 
 
-def require_valid(chain: BackupChain, *, checksums: bool = True) -> None:
-    """Raises: BackupChainBroken with every problem of `validate`."""
-    raise_problems(validate(chain, checksums=checksums))
-
-
-def raise_problems(problems: Sequence[Problem]) -> None:
-    """Raises: BackupChainBroken when there are any."""
+def require_valid(
+    chain: BackupChain, *, checksums: bool = True, only: Sequence[str] | None = None
+) -> None:
+    """Raises: BackupChainBroken with every problem of `validate`, whose arguments these are."""
+    problems = validate(chain, checksums=checksums, only=only)
     if problems:
         raise BackupChainBroken(tuple(str(problem) for problem in problems))

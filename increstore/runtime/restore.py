@@ -116,7 +116,7 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     request = _as_begun(request, identity)
     collection = Collection.open(request.collection)
     chain = collection.chain(upto=request.upto, tables=None)
-    require_valid(collection, chain, checksums=identity is None)
+    require_valid(chain, checksums=identity is None)
     sources, targets = _shard_numbers(request)
     plan = plan_restore(
         request.collection, chain.manifests, request.tables or None, sources, targets
@@ -232,7 +232,7 @@ def _check_what_is_left(plan: RestorePlan, history: Sequence[CoordinatorRecord])
     if left:
         collection = Collection.open(plan.collection)
         chain = collection.chain(upto=plan.backups[-1], tables=None)
-        require_valid(collection, chain, checksums=True, only=left)
+        require_valid(chain, checksums=True, only=left)
 
 
 def resume_command(request: RestoreRequest) -> str:
