@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from increstore.chain.merge import SortedBatch
 
 ROW_GROUP_ROWS = 131_072
+_SLICE_ROWS = 65_536  # A twice larger slice is no faster and holds 20 MB more a shard.
 _READ_ROWS = 65_536
 _SAMPLE_BYTES = 65_536
 _SHRUNK_AT_MOST = 0.7
@@ -123,7 +124,7 @@ def write_final_rows(
     rows, digest = 0, 0
     file = FinalFile(path, layout.schema.arrow())
     try:
-        for batch in merge(runs, layout, slice_rows=ROW_GROUP_ROWS, as_rows=True):
+        for batch in merge(runs, layout, slice_rows=_SLICE_ROWS, as_rows=True):
             if batch.num_rows:
                 file.add(batch)
                 rows += batch.num_rows
