@@ -47,6 +47,9 @@ class CoordinatorPerformer:
         await trio.to_thread.run_sync(self._log.append, history)
         return None
 
+    def queue(self, effect: Effect) -> None:
+        """Nothing here rests on the order of effects."""
+
     async def perform(self, effect: Effect) -> Event | None:
         assert isinstance(effect, PublishTables)
         try:

@@ -43,6 +43,10 @@ class Performer(Protocol):
         """Make the records durable; returns a failure to tell the core instead of raising."""
         ...
 
+    def queue(self, effect: Effect) -> None:
+        """Told of every effect in the order asked, before `perform`: tasks start in any order."""
+        ...
+
     async def perform(self, effect: Effect) -> Event | None:
         """Do one effect; its result comes back as an event (None: another effect reports it)."""
         ...
@@ -104,6 +108,7 @@ class Node:
                 return None
             narrate_records(self._journal, self.name, ready.records)
         for effect in ready.effects:
+            self._performer.queue(effect)
             nursery.start_soon(self._perform, effect)
         if ready.messages:
             self._outbox.extend(ready.messages)

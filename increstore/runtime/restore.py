@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from increstore.chain.manifest import Manifest
     from increstore.chain.plan import RestorePlan
     from increstore.journal import Journal
     from increstore.protocol.records import CoordinatorRecord
@@ -123,12 +122,7 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     )
     if identity is not None:
         _refuse_other_plan(request, plan, identity)
-    newest = collection.chain(upto=None, tables=None).manifests
-    return plan, identity, _newer(newest, plan.backups[-1])
-
-
-def _newer(newest: Sequence[Manifest], last: str) -> int:
-    return sum(manifest.name > last for manifest in newest)
+    return plan, identity, sum(backup.name > plan.backups[-1] for backup in collection.backups)
 
 
 def _as_begun(request: RestoreRequest, identity: TargetIdentity | None) -> RestoreRequest:
@@ -264,6 +258,7 @@ async def _run(prepared: Prepared, config: CoordinatorConfig, journal: Journal) 
         prepared.plan.fingerprint,
     )
     if core.state is RestoreState.COMPLETED:
+        prepared.directory.remove_working_files()
         return Outcome(core.state, "", was_complete=True)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_stop_on_signal, nursery.cancel_scope, journal)
@@ -273,6 +268,8 @@ async def _run(prepared: Prepared, config: CoordinatorConfig, journal: Journal) 
         else:
             await _run_in_memory(prepared, core, journal)
         nursery.cancel_scope.cancel()
+    if core.state is RestoreState.COMPLETED:
+        prepared.directory.remove_working_files()
     return Outcome(core.state, core.reason, core.deadline_passed)
 
 

@@ -83,11 +83,15 @@ class PagePerformer:
     async def append(self, records: Sequence[Record]) -> Event | None:
         raise AssertionError("a source shard keeps no durable records")
 
+    def queue(self, effect: Effect) -> None:
+        """Nothing here rests on the order of effects."""
+
     async def perform(self, effect: Effect) -> Event | None:
         assert isinstance(effect, ReadPage)
         step = self._plan.step(effect.scan.incremental)
         pages = step.part(self._number, self._sources)
-        if not pages:
+        if effect.page >= len(pages):
+            # Asked ahead, or a part without a row: either way nothing follows.
             return PageRead(effect.scan, effect.page, rows=0, batches=(), last=True)
         page = pages[effect.page]
         await self._budget.reserve(PAGE_BYTES_GUESS)

@@ -72,10 +72,14 @@ class StorePerformer:
                 return failure
         return None
 
+    def queue(self, effect: Effect) -> None:
+        if isinstance(effect, ApplyBatch):
+            self._waiting.append(effect)
+
     async def perform(self, effect: Effect) -> Event | None:
         match effect:
             case ApplyBatch():
-                return await self._apply(effect)
+                return await self._apply_group()
             case SealRun(incremental, streams):
                 failure = await self._guarded(
                     self._store.seal, incremental, streams, limiter=self._threads.write
@@ -86,9 +90,8 @@ class StorePerformer:
             case _:
                 raise AssertionError(f"not a target's effect: {effect}")
 
-    async def _apply(self, batch: ApplyBatch) -> Event | None:
-        """Join the group that waits; whoever gets the lock first commits it for all."""
-        self._waiting.append(batch)
+    async def _apply_group(self) -> Event | None:
+        """Commit the group that waits: whoever gets the lock first does it for all."""
         async with self._lock:
             if not self._waiting or self.failed:
                 return None

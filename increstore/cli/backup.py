@@ -1,0 +1,197 @@
+"""`increstore backup`: make a full or an incremental backup from snapshots of tables.
+
+Exit codes: 0 the backup was added; 2 usage; 3 a snapshot or the chain is bad; 4 the collection
+cannot be written. `--json` writes one object on stdout; docs/JSON.md has its fields.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from increstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import pyarrow as pa
+
+    from increstore.chain.backup import TableSource
+    from increstore.chain.manifest import Manifest
+
+# What people call a type, where Arrow prints another name or a misleading one.
+TYPE_NAMES = {
+    "text": "string",
+    "str": "string",
+    "int": "int64",
+    "integer": "int64",
+    "bigint": "int64",
+    "boolean": "bool",
+    "float32": "float",
+    "float64": "double",
+    "date": "date32[day]",
+    "date32": "date32[day]",
+    "timestamp": "timestamp[us]",
+    "bytes": "binary",
+}
+
+
+@click.command()
+@click.argument("collection", type=click.Path(path_type=Path))
+@click.argument("tables", metavar="TABLE=FILE...", nargs=-1, required=True)
+@click.option("--full", "kind", flag_value="full", help="Begin a new chain.")
+@click.option(
+    "--incremental", "kind", flag_value="incremental", help="Add what changed since the last."
+)
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="TABLE=COL[,COL]",
+    help="The key of a table; given with the full backup and remembered.",
+)
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TABLE.COL=TYPE",
+    help="The type of a column, such as text, int64, double, bool, date, timestamp, "
+    "'timestamp[us, tz=UTC]', 'decimal128(12, 2)'. Without it CSV columns are read as what all "
+    "their values are, and remembered.",
+)
+@click.option("--json", "as_json", is_flag=True, help="What was done as a JSON object on stdout.")
+def backup(
+    collection: Path,
+    tables: tuple[str, ...],
+    kind: str | None,
+    keys: tuple[str, ...],
+    types: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Add a backup of tables to COLLECTION, from a snapshot file of each.
+
+    FILE is CSV (.csv or .tsv, also .zst, .gz, .bz2, .lz4), .parquet, or a folder of .parquet
+    files; its rows need not be sorted. An incremental holds the difference to what the chain
+    makes; tables it does not name are recorded as unchanged. In CSV an empty field is NULL, and ""
+    is the empty text.
+
+    A snapshot is held in memory whole: allow three times its uncompressed size.
+
+    \b
+    increstore backup shop.backups --full orders=orders.csv --key orders=id
+    increstore backup shop.backups --incremental orders=orders-today.csv
+    """
+    from increstore.chain.backup import backup_full, backup_incremental
+
+    if kind is None:
+        raise click.UsageError("say --full or --incremental")
+    sources = _sources(tables, keys, types)
+    make = backup_full if kind == "full" else backup_incremental
+    manifest = make(collection, sources)
+    if as_json:
+        _print_json(collection, manifest)
+    else:
+        _print_text(collection, manifest)
+
+
+def _sources(tables: Sequence[str], keys: Sequence[str], types: Sequence[str]) -> list[TableSource]:
+    from increstore.chain.backup import TableSource
+
+    files = _pairs(tables, "TABLE=FILE")
+    key_columns = {
+        table: tuple(name.strip() for name in columns.split(","))
+        for table, columns in _pairs(keys, "--key TABLE=COL[,COL]").items()
+    }
+    unknown = sorted(set(key_columns) - set(files))
+    if unknown:
+        raise UsageError(f"--key for table {unknown[0]!r}, which has no TABLE=FILE")
+    column_types = _column_types(types, files)
+    return [
+        TableSource(table, Path(file), key_columns.get(table), column_types[table])
+        for table, file in files.items()
+    ]
+
+
+def _pairs(arguments: Iterable[str], form: str) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not (name and equals and value):
+            raise UsageError(f"{argument!r} is not of the form {form}")
+        if name in pairs:
+            raise UsageError(f"{name!r} is given twice ({form})")
+        pairs[name] = value
+    return pairs
+
+
+def _column_types(types: Sequence[str], tables: Iterable[str]) -> dict[str, dict[str, pa.DataType]]:
+    found: dict[str, dict[str, pa.DataType]] = {table: {} for table in tables}
+    for place, name in _pairs(types, "--type TABLE.COL=TYPE").items():
+        # Names may hold dots: the longest table that fits is meant.
+        fitting = [table for table in found if place.startswith(f"{table}.")]
+        if not fitting:
+            raise UsageError(f"--type {place}={name}: {place!r} is not TABLE.COL of a table given")
+        table = max(fitting, key=len)
+        found[table][place[len(table) + 1 :]] = _type_of(place, name)
+    return found
+
+
+def _type_of(place: str, name: str) -> pa.DataType:
+    from increstore.chain.schema import stored_type, type_from_name
+
+    if name == "float":
+        raise UsageError(f"--type {place}=float: say float64 (or double), or float32")
+    try:
+        return stored_type(type_from_name(TYPE_NAMES.get(name, name)))
+    except ValueError as error:
+        raise UsageError(
+            f"--type {place}={name}: {error} (such as {', '.join(sorted(TYPE_NAMES))}, "
+            "decimal128(12, 2))"
+        ) from error
+
+
+def _print_json(collection: Path, manifest: Manifest) -> None:
+    import json
+
+    tables = {
+        name: {
+            "change": entry.change,
+            "upserts": entry.rows if entry.change == "full" else entry.upserts,
+            "resets": entry.resets,
+            "erases": entry.erases,
+            "rows": entry.rows,
+            "bytes": sum(file.bytes for file in entry.files),
+            "columns": {column.name: column.type for column in entry.columns},
+        }
+        for name, entry in manifest.tables.items()
+    }
+    facts = {
+        "type": "backup",
+        "path": str(collection),
+        "backup": manifest.name,
+        "kind": manifest.kind,
+        "id": manifest.id,
+        "parent": manifest.parent,
+        "tables": tables,
+    }
+    click.echo(json.dumps(facts))
+
+
+def _print_text(collection: Path, manifest: Manifest) -> None:
+    from increstore.cli.chain import size_text
+
+    click.echo(f"{collection}: added {manifest.name}", err=True)
+    width = max(len(name) for name in manifest.tables)
+    for name, entry in manifest.tables.items():
+        if entry.change == "unchanged":
+            text = "unchanged"
+        elif entry.change == "full":
+            text = f"{entry.rows:,} rows"
+        else:
+            text = f"{entry.upserts:,} upserts, {entry.erases:,} erases"
+        size = size_text(sum(file.bytes for file in entry.files)) if entry.files else "no rows"
+        left = "" if entry.change == "full" else f", {entry.rows:,} rows now"
+        size = "" if entry.change == "unchanged" else f", {size}"
+        click.echo(f"  {name:<{width}}  {text}{size}{left}", err=True)
