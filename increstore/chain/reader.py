@@ -62,10 +62,22 @@ def load_page(step: TableStep, page: Page) -> pa.RecordBatch:
     return batch
 
 
-def _decode(page: Page, schema: pa.Schema) -> pa.RecordBatch:
+def load_keys(step: TableStep, page: Page) -> pa.RecordBatch:
+    """The page's key columns alone, checked.
+
+    Raises: as `read_page`.
+    """
+    keys = pa.schema([step.batch_schema.field(name) for name in step.schema.key])
+    batch = _decode(page, keys, columns=keys.names)
+    _check_keys(batch, step, page)
+    return batch
+
+
+def _decode(page: Page, schema: pa.Schema, columns: list[str] | None = None) -> pa.RecordBatch:
+    """`schema` is what must come out; `columns` of None reads every column there is."""
     try:
         with pq.ParquetFile(page.path, pre_buffer=False) as file:
-            table = file.read_row_group(page.row_group, use_threads=False)
+            table = file.read_row_group(page.row_group, columns=columns, use_threads=False)
     except (pa.ArrowException, IndexError) as error:
         # Not OSError: pyarrow reports damaged pages as ArrowInvalid, or OSError from a codec.
         raise _damaged(page.path, f"row group {page.row_group}: {error}") from error
@@ -73,6 +85,8 @@ def _decode(page: Page, schema: pa.Schema) -> pa.RecordBatch:
         if error.errno is None:
             raise _damaged(page.path, f"row group {page.row_group}: {error}") from error
         raise
+    if columns is not None:
+        table = table.select(columns)  # The file's order may be another.
     if not table.schema.equals(schema):
         raise _damaged(page.path, _schema_difference(table.schema, schema))
     if table.num_rows != page.rows:

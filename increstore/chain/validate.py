@@ -47,8 +47,8 @@ def validate(
     ]
 
 
-def validate_collection(collection: Collection, chain: BackupChain) -> list[Problem]:
-    """Problems of the collection that do not touch `chain`: nothing restores from these folders."""
+def validate_collection(collection: Collection) -> list[Problem]:
+    """Folders that no chain restores from: interrupted copies, incrementals without a full."""
     problems = [
         Problem(
             "incomplete",
