@@ -8,6 +8,8 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -63,7 +65,7 @@ while True:
 @pytest.mark.parametrize("lines", [1, 20, 77])
 def test_everything_acknowledged_outlives_a_kill(tmp_path, lines):
     """D3: an order printed after its append had returned is there after kill -9."""
-    tests = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
+    tests = str(Path(__file__).parent.parent)
     with subprocess.Popen(
         [sys.executable, "-c", APPENDS_FOR_EVER, str(tmp_path), tests], stdout=subprocess.PIPE
     ) as process:
@@ -339,3 +341,19 @@ def test_a_crash_before_the_final_rows_were_recorded_makes_them_again(tmp_path):
     assert [path.name for path in (tmp_path / "staged" / "orders").iterdir()] == [
         "part-00000.parquet"
     ]
+
+
+def test_a_crash_before_any_file_operation_is_resumed_to_the_same_rows(tmp_path):
+    """Crash everywhere, recovery included: appends, seals, compactions, final rows, publication."""
+    memory = Path("/dev/shm")  # A killed process loses the same on any disk; this one is fast.
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
+        process = subprocess.run(
+            [sys.executable, "-m", "store.crash_everywhere", folder],
+            cwd=Path(__file__).parent.parent,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
+
+    assert process.stderr == ""
+    assert int(process.stdout) > 50
