@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReadPage:
-    """Source: read page number `page` (0-based) of the part this scan covers."""
+    """Source: read page number `page` (0-based) of the part this scan covers.
+
+    A page beyond the last may be asked for before the last is known: answer it with an empty
+    `PageRead` (its `last` is true), or not at all.
+    """
 
     scan: ScanId
     page: int
