@@ -52,6 +52,18 @@ def verify(
     Exit code 0: every table is equal. 5: something differs; up to five examples of each kind are
     shown. Changes nothing, and may run beside readers of the target.
     """
+    context.exit(verify_and_show(target, collection, upto=upto, tables=tables, as_json=as_json))
+
+
+def verify_and_show(
+    target: Path,
+    collection: Path,
+    *,
+    upto: str | None = None,
+    tables: tuple[str, ...] = (),
+    as_json: bool = False,
+) -> int:
+    """Verify and print the report; the exit code it deserves."""
     from increstore.verification.verify import verify as verify_target
 
     progress = _show_progress if sys.stderr.isatty() else _no_progress
@@ -60,7 +72,7 @@ def verify(
         _print_json(report)
     else:
         _print_text(report)
-    context.exit(ExitCode.DONE if report.is_equal else ExitCode.VERIFICATION_FAILED)
+    return int(ExitCode.DONE if report.is_equal else ExitCode.VERIFICATION_FAILED)
 
 
 def _no_progress(_table: str, _done: int, _ranges: int) -> None:
