@@ -30,7 +30,7 @@ CHAIN = [
     [erase(9), upsert(10, None, None)],
 ]
 CRASHED = 7
-RECOVERY_CRASHES = 4
+RECOVERY_CRASHES = 2
 
 
 def restore_once(root):
@@ -90,7 +90,7 @@ def main(folder):
         finished = run_and_crash(root, point)
         for again in range(1, 1 + RECOVERY_CRASHES):
             assert finished or not (root / "orders").exists() or visible_rows(root) == truth
-            run_and_crash(root, again * 5)
+            run_and_crash(root, again * 7)
         restore_once(root)
         assert visible_rows(root) == truth, f"point {point}: {visible_rows(root)}"
         shutil.rmtree(root)
