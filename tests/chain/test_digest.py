@@ -67,7 +67,8 @@ def value_hash(value: object, name: str) -> int:
         return 0
     if not isinstance(value, Decimal):
         return spread(word_of(value) ^ seed, factor)
-    unscaled = int(value.scaleb(-value.as_tuple().exponent))
+    sign, digits, _ = value.as_tuple()
+    unscaled = int("".join(map(str, digits))) * (-1 if sign else 1)
     words = [unscaled >> 64 * position & MODULUS - 1 for position in range(4)]
     total = spread(words[0] ^ seed, factor)
     for position in (1, 2, 3):
