@@ -161,29 +161,34 @@ async def first_to_break(*parts: Callable[[], Awaitable[None]]) -> Exception | N
     return reasons[0] if reasons else None
 
 
+LOOKS_PER_SILENCE = 4
+
+
 class Listener:
     """Receives the bytes of one connection, and notices when nothing comes any more.
 
-    One look at the clock now and then instead of a deadline around every receive, which would
-    cost more than the receive. Time spent not receiving (a full mailbox) is not silence.
+    A few looks per `silence_s_max` instead of a deadline around every receive, which would cost
+    more than the receive. Looks are counted, not seconds: when this process itself was stopped,
+    what came meanwhile is read before the next look. Not receiving (a full mailbox) is no silence.
     """
 
     def __init__(self, sock: trio.socket.SocketType, silence_s_max: float) -> None:
         self._sock = sock
-        self._silence_s_max = silence_s_max
-        self._listens_since: float | None = None
+        self._look_s = silence_s_max / LOOKS_PER_SILENCE
+        self._listens = False
+        self._looks = 0
 
     async def receive_into(self, buffer: memoryview) -> int:
         """At least one byte into the front of `buffer`; 0 at the end of the stream."""
-        self._listens_since = trio.current_time()
+        self._listens, self._looks = True, 0
         count = await self._sock.recv_into(buffer)
-        self._listens_since = None
+        self._listens = False
         return count
 
     async def watch(self) -> None:
         """Raises: TooSlowError once it has listened in vain for `silence_s_max` or a bit longer."""
         while True:
-            await trio.sleep(self._silence_s_max / 4)
-            since = self._listens_since
-            if since is not None and trio.current_time() - since > self._silence_s_max:
+            await trio.sleep(self._look_s)
+            self._looks += 1
+            if self._listens and self._looks > LOOKS_PER_SILENCE:
                 raise trio.TooSlowError
