@@ -4,9 +4,11 @@ A segment file is append-only: what one incremental brought to one target shard 
 fold of several (`.run`), or the shard's own facts (`control`). All integers are little-endian.
 
     file    = header area | record | record | ...
-    header  = magic(8) format(4) area length(4) checksum(8) | msgpack | zeros
-    record  = magic(4) area length(4) payload length(8) durable(8) payload digest(8) checksum(8)
-              | msgpack | zeros  -- so far the area --  | payload | zeros
+    header  = magic(8) format(4) area length(4) facts length(4) checksum(8) | facts | zeros
+    record  = magic(4) area length(4) facts length(4) payload length(8) durable(8)
+              payload digest(8) checksum(8) | facts | zeros  -- so far the area --
+              | payload | zeros
+    facts   = a msgpack map
 
 Rules of this file:
 - The checksum of a record covers its area and is keyed by the file's header and the record's
@@ -34,8 +36,8 @@ ALIGNMENT = 64
 FILE_MAGIC = b"incrseg\n"
 RECORD_MAGIC = b"\x8erec"
 
-_FILE_PREAMBLE = struct.Struct("<8sIIQ")
-_RECORD_PREAMBLE = struct.Struct("<4sIQQQQ")
+_FILE_PREAMBLE = struct.Struct("<8sIIIQ")
+_RECORD_PREAMBLE = struct.Struct("<4sIIQQQQ")
 PREAMBLE_BYTES = _RECORD_PREAMBLE.size
 _CHECKSUM_AT = PREAMBLE_BYTES - 8
 AREA_BYTES_MAX = 64 << 20
@@ -67,24 +69,33 @@ class FileHeader:
 
 def file_header(facts: dict[str, Any]) -> FileHeader:
     """The header of a new file; the same facts make the same bytes."""
-    body = bytes(msgpack.packb(facts))
-    length = padded(_FILE_PREAMBLE.size + len(body))
-    body += bytes(length - _FILE_PREAMBLE.size - len(body))
-    checksum = xxhash.xxh3_64_intdigest(body, seed=length)
-    return FileHeader(facts, _FILE_PREAMBLE.pack(FILE_MAGIC, FORMAT, length, checksum) + body)
+    packed = bytes(msgpack.packb(facts))
+    length = padded(_FILE_PREAMBLE.size + len(packed))
+    body = packed + bytes(length - _FILE_PREAMBLE.size - len(packed))
+    checksum = _header_checksum(FORMAT, length, len(packed), body)
+    preamble = _FILE_PREAMBLE.pack(FILE_MAGIC, FORMAT, length, len(packed), checksum)
+    return FileHeader(facts, preamble + body)
 
 
 def parse_file_header(start: bytes) -> FileHeader | int | None:
     """The header at the start of a file; the number of another format; None when it is neither."""
     if len(start) < _FILE_PREAMBLE.size:
         return None
-    magic, number, length, checksum = _FILE_PREAMBLE.unpack_from(start)
+    magic, number, length, facts_length, checksum = _FILE_PREAMBLE.unpack_from(start)
     if magic != FILE_MAGIC or length > len(start):
         return None
     body = start[_FILE_PREAMBLE.size : length]
-    if xxhash.xxh3_64_intdigest(body, seed=length) != checksum:
+    if _header_checksum(number, length, facts_length, body) != checksum:
         return None
-    return number if number != FORMAT else FileHeader(_unpacked(body), bytes(start[:length]))
+    if number != FORMAT:
+        return int(number)
+    return FileHeader(_unpacked(body, facts_length), bytes(start[:length]))
+
+
+def _header_checksum(number: int, length: int, facts_length: int, body: bytes) -> int:
+    hasher = xxhash.xxh3_64(struct.pack("<III", number, length, facts_length))
+    hasher.update(body)
+    return int(hasher.intdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +122,12 @@ def record_area(
     facts: dict[str, Any], *, payload: Payload, digest: int, offset: int, durable: int, seed: int
 ) -> bytes:
     """The area of the record whose payload (XXH3-64: `digest`) will follow it at `offset`."""
-    body = bytes(msgpack.packb(facts))
-    length = padded(PREAMBLE_BYTES + len(body))
-    body += bytes(length - PREAMBLE_BYTES - len(body))
-    sizes = (RECORD_MAGIC, length, memoryview(payload).nbytes, durable, digest)
-    checksum = _checksum(_RECORD_PREAMBLE.pack(*sizes, 0), body, offset, seed)
-    return _RECORD_PREAMBLE.pack(*sizes, checksum) + body
+    packed = bytes(msgpack.packb(facts))
+    length = padded(PREAMBLE_BYTES + len(packed))
+    body = packed + bytes(length - PREAMBLE_BYTES - len(packed))
+    sizes = (length, len(packed), memoryview(payload).nbytes, durable, digest)
+    checksum = _checksum(_RECORD_PREAMBLE.pack(RECORD_MAGIC, *sizes, 0), body, offset, seed)
+    return _RECORD_PREAMBLE.pack(RECORD_MAGIC, *sizes, checksum) + body
 
 
 def area_length(preamble: bytes) -> int | None:
@@ -132,10 +143,11 @@ def parse_record(area: bytes, offset: int, seed: int) -> Record | None:
     """The record whose area lies at `offset`; None when its checksum says that it is none."""
     if area_length(area[:PREAMBLE_BYTES]) != len(area):
         return None
-    _, length, payload, durable, digest, checksum = _RECORD_PREAMBLE.unpack_from(area)
+    _, length, packed, payload, durable, digest, checksum = _RECORD_PREAMBLE.unpack_from(area)
     if _checksum(area[:PREAMBLE_BYTES], area[PREAMBLE_BYTES:], offset, seed) != checksum:
         return None
-    return Record(_unpacked(area[PREAMBLE_BYTES:]), offset, length, payload, durable, digest)
+    facts = _unpacked(area[PREAMBLE_BYTES:], packed)
+    return Record(facts, offset, length, payload, durable, digest)
 
 
 def _checksum(preamble: bytes, body: bytes, offset: int, seed: int) -> int:
@@ -144,10 +156,8 @@ def _checksum(preamble: bytes, body: bytes, offset: int, seed: int) -> int:
     return int(hasher.intdigest())
 
 
-def _unpacked(body: bytes) -> dict[str, Any]:
+def _unpacked(body: bytes, length: int) -> dict[str, Any]:
     """The facts at the start of a checksummed area; zeros follow them."""
-    unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=AREA_BYTES_MAX)
-    unpacker.feed(body)
-    facts = unpacker.unpack()
+    facts = msgpack.unpackb(body[:length], strict_map_key=False)
     assert isinstance(facts, dict)
     return facts

@@ -7,6 +7,7 @@ operating system was already given. (What a power cut loses is the business of t
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -82,6 +83,8 @@ def visible_rows(root):
 
 
 def main(folder):
+    gc.freeze()  # Nothing of what is imported becomes garbage; collecting would copy it per fork.
+    gc.disable()
     truth = truth_of(CHAIN)
     points = 0
     for point in range(1, 1000):

@@ -230,9 +230,10 @@ def test_a_file_of_another_restore_table_or_plan_is_refused_with_both(tmp_path, 
 def test_a_file_of_another_format_is_refused_and_left_alone(tmp_path, two_groups):
     path, _ = two_groups
     whole = bytearray(path.read_bytes())
-    magic, _, length, _ = struct.unpack_from("<8sIIQ", whole)
-    checksum = xxhash.xxh3_64_intdigest(bytes(whole[24:length]), seed=length)
-    struct.pack_into("<8sIIQ", whole, 0, magic, 2, length, checksum)
+    _, _, length, facts_length, _ = struct.unpack_from("<8sIIIQ", whole)
+    sizes = struct.pack("<III", 2, length, facts_length)
+    checksum = xxhash.xxh3_64_intdigest(sizes + bytes(whole[28:length]))
+    whole[8:28] = sizes + struct.pack("<Q", checksum)
     path.write_bytes(whole)
 
     with pytest.raises(StorageCorrupted, match=r"segment format 2 .*expected 1"):
