@@ -26,7 +26,7 @@ from increstore.transport.seam import Endpoint, LinkCounters
 from increstore.transport.wire import Address, TcpSettings, open_listener
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from increstore.protocol.messages import Message
 
@@ -110,13 +110,17 @@ class TcpTransport:
         """How the link to `host` is; dials it, if nothing was sent there yet."""
         return self._link(host).status
 
+    async def until(self, host: str, condition: Callable[[PeerStatus], bool]) -> PeerStatus:
+        """Dial `host`, if nothing was sent there yet, and wait until its status is as asked."""
+        return await self._link(host).until(condition)
+
     async def until_connected(self, host: str) -> None:
-        """Dial `host`, if nothing was sent there yet, and wait until the link stands."""
-        await self._link(host).until(lambda status: status.connected)
+        """Wait until the link to `host` stands."""
+        await self.until(host, lambda status: status.connected)
 
     async def until_problem(self, host: str) -> str:
         """Wait until the link to `host` has a problem; its text."""
-        return (await self._link(host).until(lambda status: bool(status.problem))).problem
+        return (await self.until(host, lambda status: bool(status.problem))).problem
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen and keep the links until cancelled; started once.

@@ -334,7 +334,7 @@ async def test_a_new_address_replaces_a_standing_connection():
         left.set_address("right", first.listening)
         await left.until_connected("right")
         left.set_address("right", second.listening)
-        await left._link("right").until(lambda status: status.connections == 2)
+        await left.until("right", lambda status: status.connections == 2)
         await a.send("b", a_small_message())
         assert await b.receive() == ("a", a_small_message())
 
@@ -373,7 +373,7 @@ async def test_a_peer_that_reads_nothing_and_says_nothing_is_given_up():
             peer, _ = await listener.accept()
             with peer:
                 await shake_hands(peer, as_right())
-                await left._link("right").until(lambda status: "silent" in status.problem)
+                await left.until("right", lambda status: "silent" in status.problem)
                 while left.counters.dropped < 10:
                     await trio.lowlevel.checkpoint()
 
