@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from increstore.protocol.chain_position import ChainPosition
 from increstore.protocol.fence import Fence, Objection
 from increstore.protocol.messages import (
     ApplyChanges,
@@ -48,7 +49,7 @@ from increstore.protocol.ready import (
 )
 from increstore.protocol.records import GenerationSeen
 from increstore.protocol.seal_check import objection_to_seal
-from increstore.protocol.target_stream import TargetStream
+from increstore.protocol.target_stream import StreamTable
 from increstore.protocol.topology import COORDINATOR, TableTopology
 
 if TYPE_CHECKING:
@@ -78,17 +79,14 @@ class TargetShard:
         self.name = name
         self.dropped: dict[str, int] = {}
         """Messages that had no effect, counted by why."""
-        self._table = table
         self._sources = frozenset(table.sources)  # Only ever asked for membership.
         self._restore = restore
-        self._sealed = dict(state.sealed)
+        self._fence = Fence(name, restore, state.generation)
+        self._chain = ChainPosition(name, table.incrementals, state.sealed)
+        self._streams = StreamTable(name, self._chain.due, state.streams)
         self._finalized = state.finalized
-        self._due = self._first_unsealed()
-        self._streams = self._recovered_streams(state)
-        self._sealing: tuple[StreamEvidence, ...] | None = None
         self._is_finalizing = False
         self._broken: Objection | None = None
-        self._fence = Fence(name, restore, state.generation)
         self._outbox = Outbox()
 
     def step(self, now: int, event: Event) -> Ready:
@@ -108,10 +106,10 @@ class TargetShard:
         return TargetView(
             self.name,
             self.generation,
-            self._due,
-            tuple(self._sealed),
-            tuple(stream.evidence for stream in self._streams.values()),
-            sum(stream.accepted - stream.watermark for stream in self._streams.values()),
+            self._chain.due,
+            tuple(self._chain.sealed),
+            tuple(stream.evidence for stream in self._streams.by_source.values()),
+            self._streams.unwritten,
             self._activity(),
         )
 
@@ -146,7 +144,7 @@ class TargetShard:
             incremental = message.incremental
             objection = objection or self._seal(sender, message)
         else:
-            incremental = self._last_incremental
+            incremental = self._chain.last
             objection = objection or self._finalize(sender)
         if objection is not None:
             refused = Refused(message.restore, message.generation, incremental, None, *objection)
@@ -162,37 +160,22 @@ class TargetShard:
         return objection
 
     def _objection_to_scan(self, sender: str, scan: ScanId) -> Objection | None:
-        incremental = scan.incremental
         if scan.source not in self._sources or sender != scan.source:
-            return (
-                Reason.UNKNOWN_SHARD,
-                f"{self.name} takes no changes of {scan.source} from {sender}",
-            )
-        if incremental in self._sealed or (incremental == self._due and self._sealing is not None):
-            return Reason.STALE_INCREMENTAL, f"{self.name} has sealed incremental {incremental}"
-        if incremental != self._due:
-            return Reason.INCREMENTAL_NOT_DUE, self._due_text()
-        stream = self._streams.get(scan.source)
-        if stream is None or scan.attempt > stream.scan.attempt:
-            return None
-        if scan.attempt < stream.scan.attempt:
-            return Reason.STALE_ATTEMPT, f"{self.name} is at attempt {stream.scan.attempt}"
-        if stream.rejection:
-            return Reason.BATCH_REJECTED, stream.rejection
-        return None
+            told = f"{self.name} takes no changes of {scan.source} from {sender}"
+            return Reason.UNKNOWN_SHARD, told
+        objection = self._chain.objection_to_changes(scan.incremental)
+        return objection or self._streams.objection(scan)
 
     # --- Streams.
 
     def _open_stream(self, sender: str, message: OpenStream) -> None:
-        stream = self._streams.get(sender)
-        if stream is None or stream.scan != message.scan:
-            stream = self._streams[sender] = TargetStream(message.scan)
+        stream = self._streams.open(message.scan)
         opened = StreamOpened(message.scan, self.generation, stream.watermark)
         self._outbox.send(sender, opened)
 
     def _apply_changes(self, sender: str, message: ApplyChanges) -> None:
-        stream = self._streams.get(sender)
-        if stream is None or stream.scan != message.scan:
+        stream = self._streams.find(message.scan)
+        if stream is None:
             self._drop("batch of a stream that is not open")
         elif message.order == stream.accepted + 1:
             stream.accept(message)
@@ -212,24 +195,25 @@ class TargetShard:
     # --- Seal and final rows.
 
     def _seal(self, sender: str, message: SealIncremental) -> Objection | None:
-        incremental = message.incremental
-        if incremental in self._sealed:
+        incremental, chain = message.incremental, self._chain
+        if incremental in chain.sealed:
             self._say_sealed(sender, incremental)
             return None
-        if incremental != self._due:
-            return Reason.INCREMENTAL_NOT_DUE, self._due_text()
-        if self._sealing is not None:
-            return None  # Its answer is under way.
-        mismatch = objection_to_seal(self.name, incremental, message.sent, self._streams)
+        objection = chain.objection_to_turn(incremental)
+        if objection is not None or chain.sealing is not None:
+            return objection  # None: the answer is under way.
+        streams = self._streams.by_source
+        mismatch = objection_to_seal(self.name, incremental, message.sent, streams)
         if mismatch is not None:
             return Reason.EVIDENCE_MISMATCH, mismatch
-        self._sealing = message.sent
+        chain.sealing = message.sent
         self._outbox.effect(SealRun(incremental, message.sent))
         return None
 
     def _finalize(self, sender: str) -> Objection | None:
-        if self._due is not None:
-            return Reason.INCREMENTAL_NOT_DUE, self._due_text()
+        objection = self._chain.objection_to_turn(None)
+        if objection is not None:
+            return objection
         if self._finalized is not None:
             self._say_finalized(sender)
         elif not self._is_finalizing:
@@ -255,16 +239,16 @@ class TargetShard:
                 self._drop(f"{type(event).__name__} is nothing for a target shard")
 
     def _batches_applied(self, scan: ScanId, watermark: int) -> None:
-        stream = self._streams.get(scan.source)
-        if stream is None or stream.scan != scan or stream.rejection:
+        stream = self._streams.find(scan)
+        if stream is None:
             self._drop("write of an attempt that is over")
         elif stream.make_durable(watermark):
             applied = ChangesApplied(scan, self.generation, stream.watermark)
             self._outbox.send(scan.source, applied)
 
     def _batch_rejected(self, scan: ScanId, order: int, error: str) -> None:
-        stream = self._streams.get(scan.source)
-        if stream is None or stream.scan != scan or stream.rejection:
+        stream = self._streams.find(scan)
+        if stream is None:
             self._drop("write of an attempt that is over")
             return
         stream.reject(f"batch {order} of incremental {scan.incremental}: {error}")
@@ -272,12 +256,8 @@ class TargetShard:
         self._refuse(scan.source, scan.incremental, scan, objection)
 
     def _run_sealed(self, incremental: int) -> None:
-        assert incremental == self._due, "only what is due is ever sealed"
-        assert self._sealing is not None, "a seal is asked for before it is answered"
-        self._sealed[incremental] = self._sealing
-        self._sealing = None
-        self._streams.clear()
-        self._due = self._first_unsealed()
+        self._chain.finish_sealing(incremental)
+        self._streams.by_source.clear()
         self._say_sealed(COORDINATOR, incremental)
 
     def _finalize_ended(self, event: RowsFinalized | FinalizeFailed) -> None:
@@ -288,53 +268,33 @@ class TargetShard:
             return
         # Only the first of the two is worth asking again for; the reason tells them apart.
         reason = Reason.STORAGE_FAILED if event.transient else Reason.FINALIZE_FAILED
-        self._refuse(COORDINATOR, self._last_incremental, None, (reason, event.error))
+        self._refuse(COORDINATOR, self._chain.last, None, (reason, event.error))
 
     def _store_failed(self, event: StoreFailed) -> None:
         """Nothing is certain until the store was opened anew: say so to everyone who waits."""
         reason = Reason.STORAGE_CORRUPTED if event.corrupted else Reason.STORAGE_FAILED
         self._broken = (reason, event.error)
-        for stream in self._streams.values():
+        for stream in self._streams.by_source.values():
             scan = stream.scan
             self._refuse(scan.source, scan.incremental, scan, self._broken)
-        incremental = self._last_incremental if self._due is None else self._due
+        incremental = self._chain.last if self._chain.due is None else self._chain.due
         self._refuse(COORDINATOR, incremental, None, self._broken)
 
     # --- Helpers.
-
-    @property
-    def _last_incremental(self) -> int:
-        return self._table.incrementals[-1]
-
-    def _first_unsealed(self) -> int | None:
-        return next((n for n in self._table.incrementals if n not in self._sealed), None)
-
-    def _recovered_streams(self, state: TargetState) -> dict[str, TargetStream]:
-        """The newest attempt of each source shard's stream of the incremental that is due."""
-        streams: dict[str, TargetStream] = {}
-        for scan in sorted(state.streams):
-            if scan.incremental == self._due:
-                streams[scan.source] = TargetStream(scan, state.streams[scan])
-        return streams
-
-    def _due_text(self) -> str:
-        if self._due is None:
-            return f"{self.name} has sealed every incremental"
-        return f"{self.name} waits for incremental {self._due} to be sealed first"
 
     def _activity(self) -> str:
         if self._broken is not None:
             return "broken"
         if self._fence.is_cancelled:
             return "cancelled"
-        if self._sealing is not None:
+        if self._chain.sealing is not None:
             return "sealing"
         if self._is_finalizing:
             return "finalizing"
         return "finalized" if self._finalized is not None else "applying"
 
     def _say_sealed(self, receiver: str, incremental: int) -> None:
-        applied = self._sealed[incremental]
+        applied = self._chain.sealed[incremental]
         self._outbox.send(
             receiver, IncrementalSealed(self._restore, incremental, self.generation, applied)
         )

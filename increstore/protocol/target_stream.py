@@ -1,4 +1,4 @@
-"""One stream as its target sees it: what was accepted, and what of it is durable."""
+"""Streams as their target sees them: what was accepted, and what of it is durable."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from increstore.protocol.evidence import fold_batch_digest
-from increstore.protocol.messages import StreamEvidence
+from increstore.protocol.messages import Reason, StreamEvidence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from increstore.protocol.fence import Objection
     from increstore.protocol.messages import ApplyChanges, ScanId
     from increstore.protocol.target_state import StreamState
 
@@ -59,3 +62,46 @@ class TargetStream:
         self.rejection = error
         self.accepted = self.watermark
         self._pending.clear()
+
+
+class StreamTable:
+    """The streams of the incremental that is due: of each source shard its newest attempt."""
+
+    __slots__ = ("_name", "by_source")
+
+    def __init__(self, name: str, due: int | None, durable: Mapping[ScanId, StreamState]) -> None:
+        self._name = name
+        self.by_source: dict[str, TargetStream] = {}
+        for scan in sorted(durable):
+            if scan.incremental == due:
+                self.by_source[scan.source] = TargetStream(scan, durable[scan])
+
+    def find(self, scan: ScanId) -> TargetStream | None:
+        """The stream of exactly this attempt, unless a batch of it was rejected."""
+        stream = self.by_source.get(scan.source)
+        if stream is None or stream.scan != scan or stream.rejection:
+            return None
+        return stream
+
+    def open(self, scan: ScanId) -> TargetStream:
+        """The stream of this attempt, begun anew when it is the first of it."""
+        stream = self.by_source.get(scan.source)
+        if stream is None or stream.scan != scan:
+            stream = self.by_source[scan.source] = TargetStream(scan)
+        return stream
+
+    def objection(self, scan: ScanId) -> Objection | None:
+        """Why this attempt may not send (any more), or None."""
+        stream = self.by_source.get(scan.source)
+        if stream is None or scan.attempt > stream.scan.attempt:
+            return None
+        if scan.attempt < stream.scan.attempt:
+            return Reason.STALE_ATTEMPT, f"{self._name} is at attempt {stream.scan.attempt}"
+        if stream.rejection:
+            return Reason.BATCH_REJECTED, stream.rejection
+        return None
+
+    @property
+    def unwritten(self) -> int:
+        """Batches accepted and not yet durable."""
+        return sum(stream.accepted - stream.watermark for stream in self.by_source.values())
