@@ -28,12 +28,12 @@ ACKNOWLEDGED = 2  # The first group holds two batches, the second the other two.
 
 
 @pytest.fixture
-def two_groups(tmp_path):
+def two_groups(quick_folder):
     """A file with an acknowledged group and a last one, and the offset between the two."""
-    store = a_segment_store(tmp_path)
+    store = a_segment_store(quick_folder)
     store.recover()
     store.append(BATCHES[:ACKNOWLEDGED])
-    path = tmp_path / "shard" / "000000.changes"
+    path = quick_folder / "shard" / "000000.changes"
     durable = path.stat().st_size
     store.append(BATCHES[ACKNOWLEDGED:])
     return path, durable
@@ -44,14 +44,14 @@ def recovered_watermark(folder):
     return max((stream.watermark for stream in state.streams.values()), default=0)
 
 
-def test_a_file_cut_anywhere_in_its_last_group_keeps_what_was_acknowledged(tmp_path, two_groups):
+def test_a_file_cut_anywhere_in_its_last_group_keeps_what_was_acked(quick_folder, two_groups):
     """D3, D5: the torn tail is cut at the first record that is not whole."""
     path, durable = two_groups
     whole = path.read_bytes()
     seen = set()
     for length in range(durable, len(whole) + 1):
         path.write_bytes(whole[:length])
-        watermark = recovered_watermark(tmp_path)
+        watermark = recovered_watermark(quick_folder)
         assert watermark >= ACKNOWLEDGED
         assert (watermark == len(BATCHES)) == (length == len(whole))
         assert path.stat().st_size <= length
@@ -59,77 +59,77 @@ def test_a_file_cut_anywhere_in_its_last_group_keeps_what_was_acknowledged(tmp_p
     assert seen == {2, 3, 4}
 
 
-def test_a_last_group_garbled_at_any_byte_keeps_what_was_acknowledged(tmp_path, two_groups):
+def test_a_last_group_garbled_at_any_byte_keeps_what_was_acknowledged(quick_folder, two_groups):
     """Sectors of one unsynced write may reach the disk in any order."""
     path, durable = two_groups
     whole = path.read_bytes()
     for offset in range(durable, len(whole)):
         path.write_bytes(flipped(whole, offset))
-        assert ACKNOWLEDGED <= recovered_watermark(tmp_path) < len(BATCHES)
+        assert ACKNOWLEDGED <= recovered_watermark(quick_folder) < len(BATCHES)
 
 
-def test_a_last_group_of_zeros_is_cut(tmp_path, two_groups):
+def test_a_last_group_of_zeros_is_cut(quick_folder, two_groups):
     """Some file systems leave zeros where a file grew before its data was written."""
     path, durable = two_groups
     whole = path.read_bytes()
     path.write_bytes(whole[:durable] + bytes(len(whole) - durable))
 
-    assert recovered_watermark(tmp_path) == ACKNOWLEDGED
+    assert recovered_watermark(quick_folder) == ACKNOWLEDGED
     assert path.stat().st_size == durable
 
 
-def test_a_byte_flipped_anywhere_before_the_last_group_is_damage(tmp_path, two_groups):
+def test_a_byte_flipped_anywhere_before_the_last_group_is_damage(quick_folder, two_groups):
     """D5: a later group had known these bytes to be durable, so no crash explains them."""
     path, durable = two_groups
     whole = path.read_bytes()
     for offset in range(durable):
         path.write_bytes(flipped(whole, offset))
         with pytest.raises(StorageCorrupted, match=r"000000\.changes"):
-            a_segment_store(tmp_path).recover()
+            a_segment_store(quick_folder).recover()
     path.write_bytes(whole)
-    assert recovered_watermark(tmp_path) == len(BATCHES)
+    assert recovered_watermark(quick_folder) == len(BATCHES)
 
 
-def test_damage_is_told_with_its_place(tmp_path, two_groups):
+def test_damage_is_told_with_its_place(quick_folder, two_groups):
     path, _ = two_groups
     whole = path.read_bytes()
     path.write_bytes(flipped(whole, ALIGNMENT * 4))
 
     with pytest.raises(StorageCorrupted) as info:
-        a_segment_store(tmp_path).recover()
+        a_segment_store(quick_folder).recover()
     told = str(info.value)
     assert "byte " in told
     assert "expected" in told
     assert "start the restore again" in told
 
 
-def test_damage_leaves_the_file_as_it_was_found(tmp_path, two_groups):
+def test_damage_leaves_the_file_as_it_was_found(quick_folder, two_groups):
     path, durable = two_groups
     garbled = flipped(path.read_bytes(), durable // 2)
     path.write_bytes(garbled)
 
     with pytest.raises(StorageCorrupted):
-        a_segment_store(tmp_path).recover()
+        a_segment_store(quick_folder).recover()
     assert path.read_bytes() == garbled
 
 
 @pytest.mark.parametrize("length", [0, 1, 23, 24, 63, 64, 200])
-def test_a_first_write_that_was_torn_leaves_an_empty_store(tmp_path, two_groups, length):
+def test_a_first_write_that_was_torn_leaves_an_empty_store(quick_folder, two_groups, length):
     path, durable = two_groups
     assert length < durable
     path.write_bytes(path.read_bytes()[:length])
 
-    store = a_segment_store(tmp_path)
+    store = a_segment_store(quick_folder)
     assert store.recover().streams == {}
     assert not path.exists()
     store.append(BATCHES)
 
 
 @pytest.mark.parametrize("cut", [1, 40, 100, 500])
-def test_the_store_goes_on_behind_a_cut_tail(tmp_path, two_groups, cut):
+def test_the_store_goes_on_behind_a_cut_tail(quick_folder, two_groups, cut):
     path, _ = two_groups
     path.write_bytes(path.read_bytes()[:-cut])
-    store = a_segment_store(tmp_path, a_layout(incrementals=1))
+    store = a_segment_store(quick_folder, a_layout(incrementals=1))
     (stream,) = store.recover().streams.values()
 
     store.append(BATCHES[stream.watermark :])
@@ -139,95 +139,95 @@ def test_the_store_goes_on_behind_a_cut_tail(tmp_path, two_groups, cut):
     assert final_rows(store) == [(key, f"name {key}", key) for key in range(8)]
 
 
-def test_a_flipped_byte_of_a_sealed_file_never_reaches_a_reader(tmp_path):
+def test_a_flipped_byte_of_a_sealed_file_never_reaches_a_reader(quick_folder):
     """Sealed payloads are verified when the fold reads them, which is before publication."""
-    store = a_segment_store(tmp_path)
+    store = a_segment_store(quick_folder)
     store.recover()
     restore(store, A_CHAIN)
-    path = tmp_path / "shard" / "000000.changes"
+    path = quick_folder / "shard" / "000000.changes"
     whole = path.read_bytes()
     harmless = 0
     for offset in range(0, len(whole), 3):
         path.write_bytes(flipped(whole, offset))
-        store = a_segment_store(tmp_path)
+        store = a_segment_store(quick_folder)
         try:
             store.recover()
             store.finalize()
         except StorageCorrupted:
-            assert not (tmp_path / "staged" / "orders" / "part-00000.parquet").exists()
+            assert not (quick_folder / "staged" / "orders" / "part-00000.parquet").exists()
         else:
             harmless += 1
             assert final_rows(store) == truth_of(A_CHAIN)
-            (tmp_path / "shard" / "control").unlink()
-            shutil.rmtree(tmp_path / "staged")
+            (quick_folder / "shard" / "control").unlink()
+            shutil.rmtree(quick_folder / "staged")
     # Only the zeros behind a payload are not covered by a checksum once a file is sealed.
     assert harmless * 3 <= len(A_CHAIN[0]) * ALIGNMENT
 
 
 @pytest.mark.parametrize("at", [0, 1, 2])
-def test_a_sealed_file_cut_short_or_removed_is_damage_when_a_later_one_exists(tmp_path, at):
-    store = a_segment_store(tmp_path)
+def test_a_sealed_file_cut_short_or_removed_is_damage_when_a_later_one_exists(quick_folder, at):
+    store = a_segment_store(quick_folder)
     store.recover()
     restore(store, A_CHAIN)
-    path = tmp_path / "shard" / f"{at:06d}.changes"
+    path = quick_folder / "shard" / f"{at:06d}.changes"
     whole = path.read_bytes()
 
     for change in (lambda: path.write_bytes(whole[:-1]), path.unlink):
         change()
         with pytest.raises(StorageCorrupted, match=rf"{at:06d}\.changes: expected incremental"):
-            a_segment_store(tmp_path).recover()
+            a_segment_store(quick_folder).recover()
 
 
-def test_bytes_behind_a_seal_are_damage(tmp_path):
-    store = a_segment_store(tmp_path)
+def test_bytes_behind_a_seal_are_damage(quick_folder):
+    store = a_segment_store(quick_folder)
     store.recover()
     restore(store, A_CHAIN[:1])
-    path = tmp_path / "shard" / "000000.changes"
+    path = quick_folder / "shard" / "000000.changes"
     path.write_bytes(path.read_bytes() + bytes(64))
 
     with pytest.raises(StorageCorrupted, match="end of the sealed file"):
-        a_segment_store(tmp_path).recover()
+        a_segment_store(quick_folder).recover()
 
 
-def test_a_file_missing_after_the_final_rows_were_made_is_damage(tmp_path):
-    store = a_segment_store(tmp_path)
+def test_a_file_missing_after_the_final_rows_were_made_is_damage(quick_folder):
+    store = a_segment_store(quick_folder)
     store.recover()
     restore(store, A_CHAIN)
     store.finalize()
-    (tmp_path / "shard" / "000003.changes").unlink()
+    (quick_folder / "shard" / "000003.changes").unlink()
 
     with pytest.raises(StorageCorrupted, match="the final rows were made after it"):
-        a_segment_store(tmp_path).recover()
+        a_segment_store(quick_folder).recover()
 
 
-def test_records_of_another_file_or_place_never_pass(tmp_path, two_groups):
+def test_records_of_another_file_or_place_never_pass(quick_folder, two_groups):
     """A misdirected write: valid records, but not of this file, or not of this offset."""
     path, durable = two_groups
-    other = a_segment_store(tmp_path / "other", a_layout(shard="orders/t1"))
+    other = a_segment_store(quick_folder / "other", a_layout(shard="orders/t1"))
     other.recover()
     other.append(BATCHES)
-    theirs = (tmp_path / "other" / "shard" / "000000.changes").read_bytes()
+    theirs = (quick_folder / "other" / "shard" / "000000.changes").read_bytes()
     ours = path.read_bytes()
 
     path.write_bytes(ours[:durable] + theirs[durable : len(ours)])
-    assert recovered_watermark(tmp_path) == ACKNOWLEDGED
+    assert recovered_watermark(quick_folder) == ACKNOWLEDGED
 
     group = ours[durable:]
     path.write_bytes(ours[:durable] + bytes(ALIGNMENT) + group)
-    assert recovered_watermark(tmp_path) == ACKNOWLEDGED
+    assert recovered_watermark(quick_folder) == ACKNOWLEDGED
 
 
-def test_a_file_of_another_restore_table_or_plan_is_refused_with_both(tmp_path, two_groups):
+def test_a_file_of_another_restore_table_or_plan_is_refused_with_both(quick_folder, two_groups):
     for other in (
         a_layout(restore="r2"),
         a_layout(shard="orders/t9"),
         a_layout(batch_schemas={0: a_layout().batch_schemas[1]}),
     ):
         with pytest.raises(StorageCorrupted, match=r"expected a file of .* got one of"):
-            a_segment_store(tmp_path, other).recover()
+            a_segment_store(quick_folder, other).recover()
 
 
-def test_a_file_of_another_format_is_refused_and_left_alone(tmp_path, two_groups):
+def test_a_file_of_another_format_is_refused_and_left_alone(quick_folder, two_groups):
     path, _ = two_groups
     whole = bytearray(path.read_bytes())
     _, _, length, facts_length, _ = struct.unpack_from("<8sIIIQ", whole)
@@ -237,29 +237,29 @@ def test_a_file_of_another_format_is_refused_and_left_alone(tmp_path, two_groups
     path.write_bytes(whole)
 
     with pytest.raises(StorageCorrupted, match=r"segment format 2 .*expected 1"):
-        a_segment_store(tmp_path).recover()
+        a_segment_store(quick_folder).recover()
     assert path.read_bytes() == whole
 
 
-def test_a_torn_or_garbled_control_file_keeps_its_whole_records(tmp_path):
-    store = a_segment_store(tmp_path)
+def test_a_torn_or_garbled_control_file_keeps_its_whole_records(quick_folder):
+    store = a_segment_store(quick_folder)
     store.recover()
     store.record_generation(3)
-    path = tmp_path / "shard" / "control"
+    path = quick_folder / "shard" / "control"
     durable = path.stat().st_size
     store.record_generation(4)
     whole = path.read_bytes()
 
     for length in range(durable, len(whole)):
         path.write_bytes(whole[:length])
-        assert a_segment_store(tmp_path).recover().generation == 3
+        assert a_segment_store(quick_folder).recover().generation == 3
     for offset in range(durable, len(whole)):
         path.write_bytes(flipped(whole, offset))
-        assert a_segment_store(tmp_path).recover().generation == 3
+        assert a_segment_store(quick_folder).recover().generation == 3
     for offset in range(durable):
         path.write_bytes(flipped(whole, offset))
         with pytest.raises(StorageCorrupted, match="control"):
-            a_segment_store(tmp_path).recover()
+            a_segment_store(quick_folder).recover()
 
 
 def flipped(content, offset):

@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -343,17 +342,15 @@ def test_a_crash_before_the_final_rows_were_recorded_makes_them_again(tmp_path):
     ]
 
 
-def test_a_crash_before_any_file_operation_is_resumed_to_the_same_rows(tmp_path):
+def test_a_crash_before_any_file_operation_is_resumed_to_the_same_rows(quick_folder):
     """Crash everywhere, recovery included: appends, seals, compactions, final rows, publication."""
-    memory = Path("/dev/shm")  # A killed process loses the same on any disk; this one is fast.
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else tmp_path) as folder:
-        process = subprocess.run(
-            [sys.executable, "-m", "store.crash_everywhere", folder],
-            cwd=Path(__file__).parent.parent,
-            check=False,
-            capture_output=True,
-            text=True,
-        )
+    process = subprocess.run(
+        [sys.executable, "-m", "store.crash_everywhere", str(quick_folder)],
+        cwd=Path(__file__).parent.parent,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
 
     assert process.stderr == ""
     assert int(process.stdout) > 50
