@@ -33,7 +33,7 @@ CORE_IMPORTS = {
 REGISTRY_HOSTS = ["py" + "pi.org", "python" + "hosted.org", "ana" + "conda.org"]
 SHIPPED = [".ci", "benchmarks", "docs", "increstore", "scenarios", "tests", "tools"]
 SHIPPED_FILES = ["Makefile", "README.md", "constraints.txt", "pyproject.toml"]
-TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".json", ".csv", ""}
+TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".json", ".csv", ".svg", ""}
 
 
 def parsed(path: Path) -> ast.Module:

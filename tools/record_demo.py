@@ -38,7 +38,9 @@ def main() -> int:
         print(output, file=sys.stderr)
         print(f"increstore demo ended with exit code {code}: no picture made", file=sys.stderr)
         return 1
-    text = Text.from_ansi(f"$ make demo\n{last_state_of_lines(output)}")
+    # Where this checkout lies is nobody's business but its owner's.
+    shown = last_state_of_lines(output).replace(f"{ROOT}{os.sep}", "")
+    text = Text.from_ansi(f"$ make demo\n{shown}")
     options.out.write_text(as_svg(text, options.width), encoding="utf-8")
     print(f"{options.out}: {len(text.plain.splitlines())} lines")
     return 0
