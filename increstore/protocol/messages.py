@@ -3,7 +3,7 @@
 | message | way | says |
 |---|---|---|
 | `StartScan` | coordinator to source | scan your part of this incremental |
-| `OpenStream` / `StreamOpened` | source / target | may I send for this scan? / your watermark is w |
+| `OpenStream` / `StreamOpened` | source / target | may I send for it? / your watermark is w |
 | `ApplyChanges` / `ChangesApplied` | source / target | batch number o / applied durably up to w |
 | `CompletionNotification` | source to coordinator | the scan has ended: success or why not |
 | `ScanProgress` | source to coordinator | alive, and how far |
