@@ -10,8 +10,8 @@ No Python object is made per row: rows are brought together by a sort, and colum
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,51 +46,61 @@ def fold(parts: Sequence[pa.RecordBatch], layout: FoldLayout) -> pa.RecordBatch:
     The parts are canonical, oldest first, each sorted by key with no key twice. Parts that follow
     each other in the key order may be of one age.
     """
-    return _fold(parts, layout, keep_erases=True)
-
-
-def fold_to_rows(parts: Sequence[pa.RecordBatch], layout: FoldLayout) -> pa.RecordBatch:
-    """`to_rows(fold(parts))`, without copying what is erased."""
-    return to_rows(_fold(parts, layout, keep_erases=False), layout)
-
-
-def _fold(
-    parts: Sequence[pa.RecordBatch], layout: FoldLayout, *, keep_erases: bool
-) -> pa.RecordBatch:
     schema = layout.schema
-    filled = [part for part in parts if part.num_rows]
-    if not filled:
-        return pa.RecordBatch.from_pylist([], schema=canonical_schema(schema, False, False))
-    if len(filled) == 1:
-        return filled[0]
-    stack = _stacked(filled, schema)
-    if _follow_each_other(filled, schema.key):
+    stack, is_folded = _stacked(parts, schema)
+    if is_folded:
         return stack
     groups = group_by_key([stack.column(name) for name in schema.key])
     newest = groups.newest
-    operations = operations_of(stack)[newest]
     if SET_COLUMN in stack.schema.names:
-        unfinished = (operations == Op.UPSERT) & partial_of(stack)[newest] & (groups.sizes > 1)
+        leaves_columns = partial_of(stack)[newest] & (operations_of(stack)[newest] == Op.UPSERT)
+        unfinished = leaves_columns & (groups.sizes > 1)
         if unfinished.any():
-            return _united(stack, groups, unfinished, schema)
-    if not keep_erases:
-        newest = newest[operations != Op.ERASE]
+            return _united_changes(stack, groups, unfinished, schema)
     return stack.take(pa.array(newest))
+
+
+def fold_to_rows(parts: Sequence[pa.RecordBatch], layout: FoldLayout) -> pa.RecordBatch:
+    """`to_rows(fold(parts))`, without making what only changes need."""
+    schema = layout.schema
+    stack, is_folded = _stacked(parts, schema)
+    if is_folded:
+        return to_rows(stack, layout)
+    groups = group_by_key([stack.column(name) for name in schema.key])
+    kept = operations_of(stack)[groups.newest] != Op.ERASE
+    newest = groups.newest[kept]
+    if SET_COLUMN in stack.schema.names:
+        unfinished = partial_of(stack)[groups.newest] & kept
+        if unfinished.any():
+            below = _Unfinished.of(stack, groups, unfinished)
+            at = np.flatnonzero(unfinished[kept])
+            columns = _united_columns(stack, newest, at, below, schema)
+            return pa.RecordBatch.from_arrays(columns, schema=schema.arrow())
+    return to_rows(stack.select(schema.names).take(pa.array(newest)), layout)
+
+
+def _stacked(parts: Sequence[pa.RecordBatch], schema: TableSchema) -> tuple[pa.RecordBatch, bool]:
+    """The parts one after the other, and whether that is their fold already.
+
+    In the narrowest canonical form that holds them all.
+    """
+    parts = [part for part in parts if part.num_rows]
+    if not parts:
+        return pa.RecordBatch.from_pylist([], schema=canonical_schema(schema, False, False)), True
+    if len(parts) == 1:
+        return parts[0], True
+    has_op = any(OP_COLUMN in part.schema.names for part in parts)
+    has_set = any(SET_COLUMN in part.schema.names for part in parts)
+    wanted = canonical_schema(schema, has_op, has_set)
+    stack = pa.concat_batches([_in_form(part, schema, wanted) for part in parts])
+    return stack, _follow_each_other(parts, schema.key)
 
 
 def _follow_each_other(parts: Sequence[pa.RecordBatch], names: Sequence[str]) -> bool:
     return all(
         key_of_row(before, names, before.num_rows - 1) < key_of_row(after, names, 0)
-        for before, after in itertools.pairwise(parts)
+        for before, after in pairwise(parts)
     )
-
-
-def _stacked(parts: Sequence[pa.RecordBatch], schema: TableSchema) -> pa.RecordBatch:
-    """The parts one after the other, in the narrowest canonical form that holds them all."""
-    has_op = any(OP_COLUMN in part.schema.names for part in parts)
-    has_set = any(SET_COLUMN in part.schema.names for part in parts)
-    wanted = canonical_schema(schema, has_op, has_set)
-    return pa.concat_batches([_in_form(part, schema, wanted) for part in parts])
 
 
 def _in_form(part: pa.RecordBatch, schema: TableSchema, wanted: pa.Schema) -> pa.RecordBatch:
@@ -108,15 +118,16 @@ def _in_form(part: pa.RecordBatch, schema: TableSchema, wanted: pa.Schema) -> pa
     return pa.RecordBatch.from_arrays(columns, schema=wanted)
 
 
-# --- Upserts of some columns over what is older.
+# --- Changes of some columns over what is older.
 
 
 @dataclass(frozen=True, slots=True)
 class _Unfinished:
-    """The rows of the keys whose newest change leaves columns to older ones.
+    """The rows of the keys whose newest change may leave columns to older ones.
 
-    All arrays but the last two run over these rows, by key and age; those run over the keys.
-    `floor` is the oldest row that may still give a value: nothing below an erase or a reset does.
+    `rows` (positions), `whole` and `erased` run over these rows, by key and age; `ends` (where in
+    `rows` a key has its last), `floor` and `is_reset` run over the keys. `floor` is the oldest row
+    that may give a value: nothing below an erase or a reset does.
     """
 
     rows: Positions
@@ -124,6 +135,26 @@ class _Unfinished:
     erased: Flags
     ends: Positions
     floor: Positions
+    is_reset: Flags
+
+    @classmethod
+    def of(cls, stack: pa.RecordBatch, groups: KeyGroups, unfinished: Flags) -> _Unfinished:
+        sizes = groups.sizes
+        rows = groups.order[np.repeat(unfinished, sizes)]
+        sizes = sizes[unfinished]
+        ends = np.cumsum(sizes) - 1
+        starts = ends - sizes + 1
+        operations = operations_of(stack)[rows]
+        barriers = np.where(operations != Op.UPSERT, np.arange(len(rows)), -1)
+        newest_barrier = np.maximum.accumulate(barriers)[ends]
+        return cls(
+            rows=rows,
+            whole=~partial_of(stack)[rows],
+            erased=operations == Op.ERASE,
+            ends=ends,
+            floor=np.maximum(newest_barrier, starts),
+            is_reset=newest_barrier >= starts,
+        )
 
     def newest_touching(self, flags: Flags) -> tuple[Positions, Flags]:
         """For each key, the position of the row that gives the column, and whether one does."""
@@ -134,63 +165,52 @@ class _Unfinished:
         return self.rows[np.where(found, newest, self.ends)], found
 
 
-def _united(
+def _united_columns(
+    stack: pa.RecordBatch,
+    newest: Positions,
+    at: Positions,
+    below: _Unfinished,
+    schema: TableSchema,
+) -> list[pa.Array]:
+    """Every column of the keys whose newest rows are `newest`; those `at` are the unfinished."""
+    columns = []
+    for name in schema.names:
+        positions, missing = newest, None
+        if name not in schema.key:
+            sources, found = below.newest_touching(_flags(stack, name))
+            positions = newest.copy()
+            positions[at] = sources
+            if not found.all():
+                missing = np.zeros(len(newest), dtype=bool)
+                missing[at] = ~found
+        columns.append(stack.column(name).take(pa.array(positions, mask=missing)))
+    return columns
+
+
+def _united_changes(
     stack: pa.RecordBatch, groups: KeyGroups, unfinished: Flags, schema: TableSchema
 ) -> pa.RecordBatch:
     """The fold when some keys take their columns from several changes."""
-    newest, partial = groups.newest, partial_of(stack)
-    operations = operations_of(stack)
-    below, resets = _rows_of_unfinished(groups, unfinished, operations, partial)
-    struct = stack.column(SET_COLUMN)
-    columns = [stack.column(name).take(pa.array(newest)) for name in schema.key]
-    columns_by_name = dict(zip(schema.key, columns, strict=True))
-    whole = ~partial[newest]
-    whole[unfinished] = True
+    newest = groups.newest
+    at = np.flatnonzero(unfinished)
+    below = _Unfinished.of(stack, groups, unfinished)
+    columns = _united_columns(stack, newest, at, below, schema)
     flags = []
+    whole = np.ones(len(at), dtype=bool)
     for name in schema.value_names:
-        given = flags_of(struct.field(name))
-        sources, found = below.newest_touching(given)
-        columns_by_name[name] = _taken(stack.column(name), newest, unfinished, sources, found)
+        given = _flags(stack, name)
+        _, found = below.newest_touching(given)
         touched = given[newest]
-        touched[unfinished] = found
-        whole[unfinished] &= found
+        touched[at] = found
+        whole &= found
         flags.append(touched)
-    folded = operations[newest]
-    folded[unfinished] = np.where(resets & ~whole[unfinished], Op.RESET, Op.UPSERT)
-    arrays = [columns_by_name[name] for name in schema.names]
-    arrays += [pa.array(folded), set_column(schema, flags, whole)]
-    return pa.RecordBatch.from_arrays(arrays, schema=canonical_schema(schema, True, True))
+    touches_all = ~partial_of(stack)[newest]
+    touches_all[at] = whole
+    operations = operations_of(stack)[newest]
+    operations[at] = np.where(below.is_reset & ~whole, Op.RESET, Op.UPSERT)
+    columns += [pa.array(operations), set_column(schema, flags, touches_all)]
+    return pa.RecordBatch.from_arrays(columns, schema=canonical_schema(schema, True, True))
 
 
-def _rows_of_unfinished(
-    groups: KeyGroups, unfinished: Flags, operations: np.ndarray, partial: Flags
-) -> tuple[_Unfinished, Flags]:
-    """These rows, and for each of their keys whether an erase or a reset is among them."""
-    sizes = groups.sizes
-    rows = groups.order[np.repeat(unfinished, sizes)]
-    sizes = sizes[unfinished]
-    ends = np.cumsum(sizes) - 1
-    starts = ends - sizes + 1
-    barriers = np.where(operations[rows] != Op.UPSERT, np.arange(len(rows)), -1)
-    newest_barrier = np.maximum.accumulate(barriers)[ends]
-    found = _Unfinished(
-        rows=rows,
-        whole=~partial[rows],
-        erased=operations[rows] == Op.ERASE,
-        ends=ends,
-        floor=np.maximum(newest_barrier, starts),
-    )
-    return found, newest_barrier >= starts
-
-
-def _taken(
-    column: pa.Array, newest: Positions, unfinished: Flags, sources: Positions, found: Flags
-) -> pa.Array:
-    """The column of the folded changes; NULL where no change of an unfinished key touches it."""
-    positions = newest.copy()
-    positions[unfinished] = sources
-    if found.all():
-        return column.take(pa.array(positions))
-    untouched = np.zeros(len(newest), dtype=bool)
-    untouched[unfinished] = ~found
-    return column.take(pa.array(positions, mask=untouched))
+def _flags(stack: pa.RecordBatch, name: str) -> Flags:
+    return flags_of(stack.column(SET_COLUMN).field(name))

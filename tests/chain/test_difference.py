@@ -57,7 +57,7 @@ def test_an_added_column_is_touched_where_it_has_a_value():
     assert model.changes_of_batch(diff(old, new, AB), AB) == [upsert(2, b=5)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), key=KEY_KINDS)
 def test_the_difference_applied_to_the_old_state_gives_the_new_one(data, key):
     schema = schema_of(key)

@@ -85,7 +85,7 @@ def test_a_value_under_an_untouched_flag_is_not_read():
 # --- The algebra, for any changes.
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data(), key=KEY_KINDS, spell_out=st.booleans())
 def test_folding_says_what_the_changes_say_one_after_the_other(data, key, spell_out):
     schema = schema_of(key)
@@ -224,7 +224,7 @@ def _column_since(schemas: list[TableSchema]) -> dict[str, int]:
     return since
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), key=KEY_KINDS, last=st.integers(1, len(_STEPS) - 1))
 def test_a_chain_whose_schema_steps_folds_to_the_rows_of_the_last_schema(data, key, last):
     schemas = [schema_of(key, columns) for columns in _STEPS[: last + 1]]

@@ -91,7 +91,7 @@ def test_a_key_of_another_shape_or_type_is_refused(kind, written):
         decode_key(written, one_column(kind))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), key=st.sampled_from(["int", "text", "composite"]))
 def test_a_cut_counts_the_rows_below_each_bound(data, key):
     schema = schema_of(key, ())
@@ -106,7 +106,7 @@ def test_a_cut_counts_the_rows_below_each_bound(data, key):
     assert positions == [sum(one < bound for one in some) for bound in bounds]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), key=st.sampled_from(["int", "text", "composite"]))
 def test_a_sort_by_key_keeps_the_order_of_equal_keys(data, key):
     schema = schema_of(key, ())
@@ -119,7 +119,7 @@ def test_a_sort_by_key_keeps_the_order_of_equal_keys(data, key):
     assert sort_by_key(table, schema.key).column("was").to_pylist() == expected
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(data=st.data(), key=st.sampled_from(["int", "text", "composite"]))
 def test_the_first_fault_of_order_is_found(data, key):
     schema = schema_of(key, ())

@@ -65,7 +65,7 @@ def run_of(
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     data=st.data(),
     key=st.sampled_from(["int", "text", "composite"]),
