@@ -156,15 +156,16 @@ def test_the_second_copy_of_a_row_is_compared_too(tmp_path, chain):
     assert (table.duplicates, table.differing) == (1, 1)
 
 
-def test_a_row_without_a_key_is_surplus(tmp_path, chain):
+@pytest.mark.parametrize("range_rows", [4, 1000])
+def test_a_row_without_a_key_is_surplus(tmp_path, chain, range_rows):
     def with_null(rows: pa.Table) -> pa.Table:
         loose = pa.schema([pa.field(field.name, field.type) for field in rows.schema])
         stray = pa.Table.from_pylist([{"id": None, "name": "stray"}], schema=loose)
-        return pa.concat_tables([rows.cast(loose), stray])
+        return pa.concat_tables([stray, rows.cast(loose), stray])
 
     rewrite(tmp_path, with_null)
-    table = found(tmp_path)
-    assert (table.surplus, table.rows_actual) == (1, 11)
+    (table,) = verified(tmp_path, range_rows=range_rows).tables
+    assert (table.surplus, table.rows_actual) == (2, 12)
     assert examples(table) == ["surplus key (NULL)"]
 
 
