@@ -64,18 +64,6 @@ def verify_and_show(
     as_json: bool = False,
 ) -> int:
     """Verify and print the report; the exit code it deserves."""
-    context.exit(verify_and_show(target, collection, upto=upto, tables=tables, as_json=as_json))
-
-
-def verify_and_show(
-    target: Path,
-    collection: Path,
-    *,
-    upto: str | None = None,
-    tables: tuple[str, ...] = (),
-    as_json: bool = False,
-) -> int:
-    """Verify, print the report, and return the exit code; the demo shows the same."""
     from increstore.verification.verify import verify as verify_target
 
     progress = _show_progress if sys.stderr.isatty() else _no_progress
@@ -84,7 +72,7 @@ def verify_and_show(
         _print_json(report)
     else:
         _print_text(report)
-    return ExitCode.DONE if report.is_equal else ExitCode.VERIFICATION_FAILED
+    return int(ExitCode.DONE if report.is_equal else ExitCode.VERIFICATION_FAILED)
 
 
 def _no_progress(_table: str, _done: int, _ranges: int) -> None:
