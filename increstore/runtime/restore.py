@@ -34,6 +34,7 @@ from increstore.runtime.cluster import (
 )
 from increstore.runtime.coordinator_node import CoordinatorNode, CoordinatorPerformer
 from increstore.runtime.groups import first_expected
+from increstore.runtime.memory_pool import choose_memory_pool
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.runtime.processes import Worker, WorkerPool
 from increstore.store.coordinator_log import CoordinatorLog
@@ -242,6 +243,7 @@ def run_restore(prepared: Prepared, config: CoordinatorConfig, journal: Journal)
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
+    choose_memory_pool()
     try:
         return trio.run(_run, prepared, config, journal)
     except BaseExceptionGroup as group:
