@@ -71,7 +71,7 @@ def _recover_control(state: ShardState, final_file: Path) -> None:
     for record in contents.records if contents else ():
         facts = record.facts
         if facts["kind"] == "generation":
-            state.generation = max(state.generation, facts["generation"])
+            state.generation = facts["generation"]  # Only higher ones are ever written.
         elif _final_file_stands(final_file, facts["bytes"]):
             state.finalized = (facts["rows"], facts["digest"])
 

@@ -126,8 +126,9 @@ def read_run(path: Path, layout: StoreLayout, fold_layout: FoldLayout) -> Run:
     seals = {int(n): decode_seal(streams) for n, streams in facts.get("seals", [])}
     if contents.header.area != _run_header(layout, facts.get("level", 0), seals).area:
         raise damaged(path, 0, f"a run of shard {layout.shard}", f"a file of {facts}")
-    if not records or records[-1].facts != {"kind": "end", "batches": len(records) - 1}:
-        raise damaged(path, contents.length, "a whole run", contents.fault or "its end is missing")
+    end = records[-1].facts if records else None
+    if contents.fault or end != {"kind": "end", "batches": len(records) - 1}:
+        raise damaged(path, contents.length, "a whole run", contents.fault or "one without its end")
     batches = [_folded_batch(path, record, layout.final, fold_layout) for record in records[:-1]]
     return Run(path, facts["level"], seals, batches)
 

@@ -9,7 +9,7 @@ import pytest
 import xxhash
 
 from increstore.errors import StorageCorrupted
-from increstore.store.segment_format import ALIGNMENT
+from increstore.store.segment_format import ALIGNMENT, RECORD_MAGIC
 
 from .builders import (
     A_CHAIN,
@@ -212,8 +212,8 @@ def test_records_of_another_file_or_place_never_pass(quick_folder, two_groups):
     path.write_bytes(ours[:durable] + theirs[durable : len(ours)])
     assert recovered_watermark(quick_folder) == ACKNOWLEDGED
 
-    group = ours[durable:]
-    path.write_bytes(ours[:durable] + bytes(ALIGNMENT) + group)
+    first_group = ours[ours.index(RECORD_MAGIC) : durable]
+    path.write_bytes(ours[:durable] + first_group)
     assert recovered_watermark(quick_folder) == ACKNOWLEDGED
 
 
@@ -239,6 +239,50 @@ def test_a_file_of_another_format_is_refused_and_left_alone(quick_folder, two_gr
     with pytest.raises(StorageCorrupted, match=r"segment format 2 .*expected 1"):
         a_segment_store(quick_folder).recover()
     assert path.read_bytes() == whole
+
+
+@pytest.fixture
+def a_compacted_chain(quick_folder):
+    """The file of a fold over incrementals 1 to 3, whose last batch is one of several."""
+    layout = a_layout(incrementals=4)
+    store = a_segment_store(quick_folder, layout, runs_max=3)
+    store.recover()
+    restore(store, A_CHAIN)
+    return quick_folder / "shard" / "000001-000003.run"
+
+
+def test_a_flipped_byte_of_a_fold_never_reaches_a_reader(quick_folder, a_compacted_chain):
+    whole = a_compacted_chain.read_bytes()
+    for offset in range(0, len(whole), 3):
+        a_compacted_chain.write_bytes(flipped(whole, offset))
+        with pytest.raises(StorageCorrupted, match=r"000001-000003\.run"):
+            recover_and_finalize(a_segment_store(quick_folder))
+
+
+def test_a_fold_cut_short_or_with_more_behind_it_is_damage(quick_folder, a_compacted_chain):
+    """A fold appears by rename, whole: no crash explains another length."""
+    whole = a_compacted_chain.read_bytes()
+    for length in range(0, len(whole), ALIGNMENT):
+        a_compacted_chain.write_bytes(whole[:length])
+        with pytest.raises(StorageCorrupted, match=r"000001-000003\.run"):
+            a_segment_store(quick_folder).recover()
+    a_compacted_chain.write_bytes(whole + bytes(ALIGNMENT))
+    with pytest.raises(StorageCorrupted, match="a whole run"):
+        a_segment_store(quick_folder).recover()
+
+
+def test_a_fold_of_another_restore_is_refused(quick_folder, a_compacted_chain):
+    other = a_segment_store(quick_folder / "other", a_layout(restore="r2"))
+    other.recover()
+    shutil.copy(a_compacted_chain, quick_folder / "other" / "shard")
+
+    with pytest.raises(StorageCorrupted, match=r"expected a run of shard orders/t0"):
+        other.recover()
+
+
+def recover_and_finalize(store):
+    store.recover()
+    store.finalize()
 
 
 def test_a_torn_or_garbled_control_file_keeps_its_whole_records(quick_folder):

@@ -274,7 +274,7 @@ def test_a_part_of_a_compaction_is_removed_and_made_again(tmp_path):
 
     store = a_recovered_store(tmp_path, layout, runs_max=3)
     assert not [name for name in names_in(tmp_path) if name.endswith(".tmp")]
-    (tmp_path / "shard" / "000001-000003.run.tmp").write_bytes(b"half a file" * 500)
+    (tmp_path / "shard" / "000001-000003.run.tmp").write_bytes(b"half a file" * 9000)
     restore(store, chain[3:], start=3)
     assert names_in(tmp_path) == ["000000.changes", "000001-000003.run"]
     store.finalize()
