@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from increstore.runtime.prepare import resume_command
 from increstore.runtime.progress import RestoreProgress
-from increstore.runtime.restore import resume_command
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from increstore.chain.plan import RestorePlan
     from increstore.journal import JournalEvent
-    from increstore.runtime.restore import Outcome, Prepared
+    from increstore.runtime.prepare import Prepared
+    from increstore.runtime.restore import Outcome
 
 PROGRESS_LINE_EVERY_S = 5.0
 TABLES_SHOWN_MAX = 8

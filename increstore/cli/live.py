@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from increstore.journal import JournalEvent
-    from increstore.runtime.restore import Outcome, Prepared
+    from increstore.runtime.prepare import Prepared
+    from increstore.runtime.restore import Outcome
 
 REFRESHES_A_SECOND = 8
 

@@ -13,7 +13,8 @@ from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
     from increstore.cli.display import Display
-    from increstore.runtime.restore import Outcome, Prepared, RestoreRequest
+    from increstore.runtime.prepare import Prepared, RestoreRequest
+    from increstore.runtime.restore import Outcome
 
 _SHARDS = click.IntRange(1, 1000)
 
@@ -66,7 +67,7 @@ def restore(
     The tables appear under --into as TABLE/*.parquet once all is restored and checked; until then
     readers see nothing. The same command again goes on after Ctrl-C, a crash or a power cut.
     """
-    from increstore.runtime.restore import RestoreRequest
+    from increstore.runtime.prepare import RestoreRequest
 
     if as_json and plain:
         raise click.UsageError("--json and --plain exclude each other")
@@ -90,7 +91,8 @@ def restore_and_show(
     from increstore.cli.display import choose_display
     from increstore.journal import Journal, JournalFile
     from increstore.protocol.coordinator import CoordinatorConfig
-    from increstore.runtime.restore import prepare, run_restore
+    from increstore.runtime.prepare import prepare
+    from increstore.runtime.restore import run_restore
 
     journal = Journal()
     with ExitStack() as stack:
@@ -130,7 +132,7 @@ def _end(prepared: Prepared, outcome: Outcome, display: Display) -> int:
 
 def _dry_run(request: RestoreRequest, as_json: bool) -> None:
     from increstore.cli.display import show_plan
-    from increstore.runtime.restore import make_plan
+    from increstore.runtime.prepare import make_plan
 
     plan, identity, newer = make_plan(request)
     show_plan(plan, resumes=identity is not None, newer=newer, as_json=as_json)
