@@ -93,7 +93,7 @@ def _footer_problem(file: DataFile) -> Problem | None:
     try:
         with pq.ParquetFile(file.path) as parquet:
             metadata, schema = parquet.metadata, parquet.schema_arrow
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         return _damaged(file, "altered", f"not readable as Parquet ({error})", "a Parquet file")
     rows = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     promised = [group.rows for group in file.entry.row_groups]

@@ -183,7 +183,7 @@ def _plan_step(folder: Path, number: int, backup: str, entry: TableEntry) -> Tab
         for group, row_group in enumerate(file.row_groups)
         if row_group.rows
     ]
-    next_keys = [*(page[3] for page in pages[1:]), None]
+    next_keys = [*(page[3] for page in pages[1:]), None][: len(pages)]
     return TableStep(
         incremental=number,
         backup=backup,

@@ -78,15 +78,16 @@ def _decode(page: Page, schema: pa.Schema, columns: list[str] | None = None) -> 
     try:
         with pq.ParquetFile(page.path, pre_buffer=False) as file:
             table = file.read_row_group(page.row_group, columns=columns, use_threads=False)
-    except (pa.ArrowException, IndexError) as error:
-        # Not OSError: pyarrow reports damaged pages as ArrowInvalid, or OSError from a codec.
+        if columns is not None:
+            table = table.select(columns)  # The file's order may be another.
+    except (pa.ArrowException, LookupError, UnicodeDecodeError) as error:
+        # Not OSError: pyarrow reports damaged pages as ArrowInvalid, or OSError from a codec; and
+        # a damaged footer as row groups, columns or names that cannot be.
         raise _damaged(page.path, f"row group {page.row_group}: {error}") from error
     except OSError as error:
         if error.errno is None:
             raise _damaged(page.path, f"row group {page.row_group}: {error}") from error
         raise
-    if columns is not None:
-        table = table.select(columns)  # The file's order may be another.
     if not table.schema.equals(schema):
         raise _damaged(page.path, _schema_difference(table.schema, schema))
     if table.num_rows != page.rows:
@@ -108,7 +109,8 @@ def _schema_difference(got: pa.Schema, expected: pa.Schema) -> str:
     wanted = {field.name: field for field in expected}
     found = {field.name: field for field in got}
     for name in sorted(wanted.keys() | found.keys()):
-        if wanted.get(name) != found.get(name):
+        # As text: pyarrow cannot compare a field with None.
+        if str(wanted.get(name)) != str(found.get(name)):
             return f"column {name!r} is {found.get(name)}, the manifest says {wanted.get(name)}"
     return f"columns are in the order {got.names}, the manifest says {expected.names}"
 
