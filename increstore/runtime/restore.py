@@ -1,4 +1,4 @@
-"""The restore operation: a prepared restore runs on one machine until it ends, pauses or is stopped.
+"""The restore operation: a prepared restore runs on one machine until it ends or is stopped.
 
 In memory every shard lives in this process; over TCP the shards live in worker processes and only
 the coordinator lives here.
