@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _HALTED = {
-    RestoreState.PAUSED: "paused",
-    RestoreState.FAILED: "failed",
-    RestoreState.CANCELLED: "cancelled",
+    RestoreState.PAUSED: "is paused",
+    RestoreState.FAILED: "has failed",
+    RestoreState.CANCELLED: "is cancelled",
 }
 
 
@@ -93,8 +93,7 @@ class BarrierReport:
         if self.state is RestoreState.COMPLETED:
             return "the restore is completed; nothing is awaited"
         if self.state in _HALTED:
-            reason = f": {self.reason}" if self.reason else ""
-            return f"{self._place()} is {_HALTED[self.state]}{reason}{self._advice()}"
+            return f"the restore {_HALTED[self.state]}: {self.reason}"
         if self.question is Question.PUBLISH:
             return "every target has its final rows; waiting for the tables to become visible"
         if not self.waiters:
@@ -111,10 +110,6 @@ class BarrierReport:
         if self.question in (Question.FINALIZE, Question.PUBLISH):
             return "finalizing"
         return f"incremental {self.incremental}" if self.incremental >= 0 else "the restore"
-
-    def _advice(self) -> str:
-        resumable = (RestoreState.PAUSED, RestoreState.FAILED)
-        return "; the same command goes on from here" if self.state in resumable else ""
 
     def _done_word(self) -> str:
         return {

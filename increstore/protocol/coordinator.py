@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from increstore.protocol.barrier import BarrierReport, Question
 from increstore.protocol.deadlines import DEADLINE, deadlines_of
 from increstore.protocol.desk import Desk
-from increstore.protocol.ledger import RestoreState, replay
+from increstore.protocol.ledger import OPERATOR, RestoreState, replay
 from increstore.protocol.messages import (
     CompletionNotification,
     Finalized,
@@ -182,7 +182,7 @@ class Coordinator:
         """What an operator asks; what cannot be done now is counted and changes nothing."""
         active = self._desk.is_active
         if verb == "pause" and active:
-            self._desk.pause("paused by the operator")
+            self._desk.pause(OPERATOR)
         elif verb == "resume" and not active and not self._desk.superseded:
             self._resume()
         elif verb == "cancel" and self._may_cancel():

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from increstore.protocol.topology import TableTopology, Topology
 
 
+OPERATOR = "the operator asked for it"
+"""The reason of a pause or cancel that a person wanted."""
+
+
 class RestoreState(Enum):
     """Where a restore stands, as people read it."""
 
@@ -198,7 +202,7 @@ class Ledger:
         self._stop(RestoreState.FAILED, record.reason)
 
     def _cancelled(self, _: r.RestoreCancelled) -> None:
-        self._stop(RestoreState.CANCELLED, "cancelled by the operator")
+        self._stop(RestoreState.CANCELLED, OPERATOR)
 
     def _stop(self, state: RestoreState, reason: str) -> None:
         self.halt = state

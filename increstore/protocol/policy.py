@@ -11,6 +11,7 @@ _SECOND = 1_000_000_000
 _JITTER_STEPS = 1024
 _HASH_OFFSET = 0xCBF29CE484222325  # FNV-1a: the same on every machine, unlike hash().
 _HASH_PRIME = 0x100000001B3
+_HASH_MIXER = 0xFF51AFD7ED558CCD
 _HASH_MODULUS = 1 << 64
 
 
@@ -65,4 +66,6 @@ def _draw(shard: str, attempt: int) -> int:
     state = _HASH_OFFSET
     for byte in f"{shard}#{attempt}".encode():
         state = (state ^ byte) * _HASH_PRIME % _HASH_MODULUS
+    # Without a last mixing, names that differ in their number only would draw almost the same.
+    state = (state ^ (state >> 33)) * _HASH_MIXER % _HASH_MODULUS
     return (state >> 32) % _JITTER_STEPS

@@ -1,4 +1,4 @@
-"""A small deterministic world for real cores: a heap of events, lossy links, crashes, a tape of luck.
+"""A small deterministic world for real cores: a heap of events, lossy links, crashes.
 
 Every message crosses `plain`, every record is durable before the messages of its step, a crash
 throws the core away and keeps only what is durable. The checkers stand outside the cores.
@@ -126,8 +126,21 @@ def a_topology(tables=2, sources=2, targets=2, last=2, unchanged=()) -> tuple[To
 class World:
     """Runs a whole restore; `run` returns when it is completed and the checkers have agreed."""
 
-    def __init__(self, seed, luck=None, config=None, source_config=None, **shape) -> None:
+    def __init__(
+        self,
+        seed,
+        luck=None,
+        config=None,
+        source_config=None,
+        crash_at=None,
+        loses=None,
+        **shape,
+    ) -> None:
+        """`crash_at` is (step, point): one planned crash. `loses(world, sender, receiver, message)`
+        says which messages never arrive."""
         self.random = Random(seed)
+        self.crash_at = crash_at
+        self.loses = loses
         self.luck = luck or Luck()
         self.topology, self.backup = a_topology(**shape)
         self.config = config or CoordinatorConfig(scans_in_flight=3, stage_deadline_ns=None)
@@ -176,7 +189,9 @@ class World:
         return self.now < self.luck.heals_at and self.random.randrange(1000) < rate
 
     def _after(self, name, event, delay=None) -> None:
-        delay = self.random.randrange(1, self.luck.latency_ms_max + 1) * MS if delay is None else delay
+        delay = (
+            self.random.randrange(1, self.luck.latency_ms_max + 1) * MS if delay is None else delay
+        )
         self.ticket += 1
         entry = (self.now + delay, self.ticket, name, self.lives[name], event)
         heapq.heappush(self.heap, entry)
@@ -219,8 +234,11 @@ class World:
         core = self.cores[name]
         ready = core.step(self.now, event)
         self._check_step(name, core, ready)
+        if self.crash_at is not None and self.steps == self.crash_at[0]:
+            self._crash_within(name, ready, self.crash_at[1])
+            return
         if self._is_struck(self.luck.crash):
-            self._crash_within(name, ready)
+            self._crash_within(name, ready, self.random.randrange(3))
             return
         self._make_durable(name, ready.records)
         for effect in ready.effects:
@@ -239,16 +257,17 @@ class World:
             self.wakes[name] = (wake_at, self.lives[name])
             self._after(name, TimePassed(), wake_at - self.now)
 
-    def _crash_within(self, name, ready) -> None:
+    def _crash_within(self, name, ready, point) -> None:
         """Before the records, after some of them, or after effects and some of the messages."""
-        point = self.random.randrange(3)
         if point == 1:
             self._make_durable(name, ready.records[: self.random.randrange(len(ready.records) + 1)])
         if point == 2:
             self._make_durable(name, ready.records)
             for effect in ready.effects:
                 self._perform(name, effect)
-            for receiver, message in ready.messages[: self.random.randrange(len(ready.messages) + 1)]:
+            for receiver, message in ready.messages[
+                : self.random.randrange(len(ready.messages) + 1)
+            ]:
                 self._send(name, receiver, message)
         self._crash(name)
 
@@ -300,6 +319,8 @@ class World:
         kind = type(message).__name__
         self.sent[kind] = self.sent.get(kind, 0) + 1
         if self._is_struck(self.luck.loss):
+            return
+        if self.loses is not None and self.loses(self, sender, receiver, message):
             return
         copies = 2 if self._is_struck(self.luck.duplicate) else 1
         for _ in range(copies):
