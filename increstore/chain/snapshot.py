@@ -135,7 +135,7 @@ def _read_parquet(path: Path, rules: TableRules) -> Snapshot:
         raise SnapshotRefused(f"{path}: no .parquet file in this folder")
     try:
         tables = [_read_parquet_file(file) for file in files]
-    except pa.ArrowException as error:
+    except (pa.ArrowException, UnicodeDecodeError) as error:
         raise SnapshotRefused(f"{path}: not readable as Parquet: {error}") from error
     for file, table in zip(files, tables, strict=True):
         if not table.schema.equals(tables[0].schema):
