@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chains import make_chain
 from engines import (
     ENGINES,
     OURS,
@@ -30,7 +29,7 @@ from engines import (
 )
 from processes import CommandFailed, run
 from report import Bar, Round, as_json, bars, memory_bars, memory_table, table
-from workload import Workload
+from workload import Workload, make_chain
 
 WORK = Path(__file__).resolve().parent / ".work"
 HELP_RUNS = 15

@@ -1,47 +1,41 @@
-"""Make the benchmark's backup collection, once for each set of parameters.
+"""Write the benchmark's backup collection: `write_chain.py ROWS INCREMENTALS OVERWRITE FOLDER`.
 
-The same numbers make the same rows, so a chain that is there is used again.
+Leaves the collection in FOLDER, and last the sums that its final state must have.
 """
 
 from __future__ import annotations
 
 import json
-import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from workload import (
+from rows import (
     SCHEMA,
-    TABLE,
     Keys,
     Step,
     Table,
-    Workload,
     change_batches,
     expected_sums,
     row_batches,
 )
+from workload import COLLECTION, EXPECTED, TABLE, Workload
 
 from increstore.chain.digest import rows_digest
 from increstore.chain.schema import Column, TableSchema
 from increstore.chain.writer import DIGEST_MASK, State, TableChanges, write_backup
 
-EXPECTED = "expected.json"
 STORED = TableSchema(tuple(Column(field.name, field.type) for field in SCHEMA), ("key",))
 
 
-def make_chain(workload: Workload, work: Path) -> tuple[Path, dict[str, int]]:
-    """The collection's path and the sums its last state must have."""
-    made = work / workload.name
-    if not (made / EXPECTED).exists():
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
-        table = Table(workload)
-        for kind, changes in _backups(table, workload.incrementals):
-            write_backup(made / "collection", kind, {TABLE: changes})
-        (made / EXPECTED).write_text(json.dumps(expected_sums(table)), encoding="utf-8")
-    return made / "collection", json.loads((made / EXPECTED).read_text(encoding="utf-8"))
+def main() -> None:
+    rows, incrementals, overwrite, made = sys.argv[1:]
+    workload = Workload(int(rows), int(incrementals), float(overwrite))
+    table = Table(workload)
+    for kind, changes in _backups(table, workload.incrementals):
+        write_backup(Path(made) / COLLECTION, kind, {TABLE: changes})
+    (Path(made) / EXPECTED).write_text(json.dumps(expected_sums(table)), encoding="utf-8")
 
 
 def _backups(table: Table, incrementals: int) -> Iterator[tuple[str, TableChanges]]:
@@ -65,3 +59,7 @@ def _digest_change(step: Step) -> int:
 
 def _digest(keys: Keys, versions) -> int:
     return sum(rows_digest(batch, STORED) for batch in row_batches(keys, versions)) & DIGEST_MASK
+
+
+if __name__ == "__main__":
+    main()
