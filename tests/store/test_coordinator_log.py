@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 import xxhash
@@ -97,8 +95,8 @@ def test_records_outlive_a_process_killed_right_after_the_append(tmp_path):
         max_size=5,
     )
 )
-def test_any_groups_are_replayed_as_one_list(groups):
-    log = CoordinatorLog(Path(tempfile.mkdtemp()) / "log.db")
+def test_any_groups_are_replayed_as_one_list(tmp_path_factory, groups):
+    log = CoordinatorLog(tmp_path_factory.mktemp("log") / "log.db")
     for group in groups:
         log.append(group)
 

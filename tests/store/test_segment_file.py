@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 import pytest
 import xxhash
 from hypothesis import given, settings
@@ -30,9 +27,15 @@ entries = st.builds(
 groups = st.lists(st.lists(entries, min_size=1, max_size=3), min_size=2, max_size=3)
 
 
-def written(groups):
-    """A file of these groups; its path, and its length after each group."""
-    path = Path(tempfile.mkdtemp()) / "segment"
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("segments")
+
+
+def written(folder, groups):
+    """A new file of these groups; its path, and its length after each group."""
+    path = folder / "segment"
+    path.unlink(missing_ok=True)
     file = SegmentFile(path, HEADER)
     lengths = []
     for group in groups:
@@ -43,8 +46,8 @@ def written(groups):
 
 @settings(max_examples=40, deadline=None)
 @given(groups)
-def test_any_records_come_back_aligned_and_as_they_were(groups):
-    path, lengths = written(groups)
+def test_any_records_come_back_aligned_and_as_they_were(folder, groups):
+    path, lengths = written(folder, groups)
 
     contents = read_segment(path, HEADER, verify_payloads=True)
 
@@ -58,8 +61,8 @@ def test_any_records_come_back_aligned_and_as_they_were(groups):
 
 @settings(max_examples=40, deadline=None)
 @given(groups, st.data())
-def test_any_cut_in_the_last_group_leaves_the_groups_before_it(groups, data):
-    path, lengths = written(groups)
+def test_any_cut_in_the_last_group_leaves_the_groups_before_it(folder, groups, data):
+    path, lengths = written(folder, groups)
     length = data.draw(st.integers(lengths[-2], lengths[-1] - 1))
     path.write_bytes(path.read_bytes()[:length])
 
@@ -72,9 +75,9 @@ def test_any_cut_in_the_last_group_leaves_the_groups_before_it(groups, data):
 
 @settings(max_examples=80, deadline=None)
 @given(groups, st.data())
-def test_any_flip_before_the_last_group_is_damage(groups, data):
+def test_any_flip_before_the_last_group_is_damage(folder, groups, data):
     """Padding included: not one byte of what is verified is uncovered."""
-    path, lengths = written(groups)
+    path, lengths = written(folder, groups)
     garbled = bytearray(path.read_bytes())
     garbled[data.draw(st.integers(0, lengths[-2] - 1))] ^= 1 << data.draw(st.integers(0, 7))
     path.write_bytes(garbled)
@@ -85,8 +88,8 @@ def test_any_flip_before_the_last_group_is_damage(groups, data):
 
 @settings(max_examples=40, deadline=None)
 @given(groups, st.data())
-def test_a_payload_that_changed_is_found_when_it_is_loaded(groups, data):
-    path, _ = written(groups)
+def test_a_payload_that_changed_is_found_when_it_is_loaded(folder, groups, data):
+    path, _ = written(folder, groups)
     contents = read_segment(path, HEADER, verify_payloads=False)
     record = data.draw(st.sampled_from(contents.records))
     garbled = bytearray(path.read_bytes())
@@ -97,9 +100,9 @@ def test_a_payload_that_changed_is_found_when_it_is_loaded(groups, data):
         load_payload(span_of(path, record))
 
 
-def test_a_payload_that_holds_a_whole_segment_file_is_only_a_payload(tmp_path):
+def test_a_payload_that_holds_a_whole_segment_file_is_only_a_payload(tmp_path, folder):
     """A table of binaries may hold our own files: a record inside a payload proves nothing."""
-    inner, _ = written([[Entry({"n": 1}, b"x" * 64, 1)], [Entry({"n": 2}, b"y" * 64, 1)]])
+    inner, _ = written(folder, [[Entry({"n": 1}, b"x" * 64, 1)], [Entry({"n": 2}, b"y" * 64, 1)]])
     payload = inner.read_bytes()
     outer = SegmentFile(tmp_path / "outer", HEADER)
     outer.append([Entry({}, b"first", xxhash.xxh3_64_intdigest(b"first"))])

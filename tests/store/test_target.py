@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -140,31 +141,36 @@ def test_a_killed_holder_lets_go_of_the_target(tmp_path):
     TargetDirectory.open(tmp_path).close()
 
 
+@contextlib.contextmanager
+def a_folder_with(mode):
+    """A folder under this mode, met as a user whom the mode concerns."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(mode)
+        user = os.geteuid()
+        if user == 0:
+            os.seteuid(65534)  # The superuser may read and write anywhere; nobody may not.
+        try:
+            yield folder
+        finally:
+            os.seteuid(user)
+            folder.chmod(0o700)
+
+
 def test_a_target_that_cannot_be_written_is_refused():
-    root = Path(tempfile.mkdtemp())
-    root.chmod(0o555)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)  # The superuser may write anywhere; nobody may not.
-    try:
-        with pytest.raises(TargetRefused, match="cannot be written: Permission denied"):
-            TargetDirectory.open(root)
-    finally:
-        os.seteuid(user)
+    with (
+        a_folder_with(0o555) as root,
+        pytest.raises(TargetRefused, match="cannot be written: Permission denied"),
+    ):
+        TargetDirectory.open(root)
 
 
 def test_a_target_that_cannot_be_read_is_refused():
-    root = Path(tempfile.mkdtemp())
-    root.chmod(0o000)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)
-    try:
-        with pytest.raises(TargetRefused, match="cannot be read: Permission denied"):
-            TargetDirectory.open(root)
-    finally:
-        os.seteuid(user)
-        root.chmod(0o755)
+    with (
+        a_folder_with(0o000) as root,
+        pytest.raises(TargetRefused, match="cannot be read: Permission denied"),
+    ):
+        TargetDirectory.open(root)
 
 
 def test_working_files_can_be_removed_and_the_identity_stays(tmp_path):
