@@ -4,7 +4,7 @@ With the first backup of a table types are found out (CSV) or taken over (Parque
 later snapshots are read by what is remembered. Columns that are new since then are added at the
 end, columns that are gone are dropped.
 
-Memory: a snapshot is held whole, at its peak about three times its size as Arrow columns. Its rows
+Memory: a snapshot is held whole, at its peak about four times its size as plain CSV. Its rows
 need not be sorted.
 """
 
@@ -72,6 +72,7 @@ def read_snapshot(path: Path, rules: TableRules) -> Snapshot:
     Raises: SnapshotRefused naming the file, the place in it, what was expected and what to do.
     """
     try:
+        path.stat()  # Says "No such file" plainly; pyarrow would say it in its own words.
         if _is_csv(path):
             return _read_csv(path, rules)
         if path.is_dir() or path.suffix.lower() in PARQUET_SUFFIXES:

@@ -77,7 +77,7 @@ def backup(
     makes; tables it does not name are recorded as unchanged. In CSV an empty field is NULL, and ""
     is the empty text.
 
-    A snapshot is held in memory whole: allow three times its uncompressed size.
+    A snapshot is held in memory whole: allow four times its uncompressed size.
 
     \b
     increstore backup shop.backups --full orders=orders.csv --key orders=id
