@@ -184,6 +184,20 @@ def test_only_the_streams_a_seal_names_count(store):
     assert final_rows(store) == [(1, "n", 1), (2, "n", 1)]
 
 
+def test_streams_need_not_come_in_key_order(store):
+    """T4: source shards are numbered as they please."""
+    high = batches_of([upsert(key) for key in range(50, 60)], 0, source="orders/s0")
+    low = batches_of([upsert(key) for key in range(10)], 0, source="orders/s1")
+    store.append([*high[:2], *low, *high[2:]])
+    store.seal(0, evidence_of([*high, *low]))
+    restore(store, [[erase(5), erase(55)], [], []], start=1)
+
+    store.finalize()
+    assert [row[0] for row in final_rows(store)] == [
+        key for key in (*range(10), *range(50, 60)) if key not in (5, 55)
+    ]
+
+
 def test_streams_whose_keys_overlap_are_never_sealed_together(store):
     one = batches_of([upsert(1), upsert(5)], 0, source="orders/s0")
     other = batches_of([upsert(4), upsert(9)], 0, source="orders/s1")

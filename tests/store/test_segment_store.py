@@ -181,6 +181,15 @@ def test_a_store_not_yet_recovered_or_closed_writes_nothing(tmp_path):
     assert names_in(tmp_path) == []
 
 
+def test_finalizing_begins_with_what_is_durable_when_an_earlier_try_failed(tmp_path):
+    store = a_recovered_store(tmp_path)
+    restore(store, A_CHAIN)
+    store.close()
+
+    assert store.finalize() == a_recovered_store(tmp_path).finalize()
+    assert a_segment_store(tmp_path).finalize() == store.finalize()
+
+
 # --- Compaction.
 
 
