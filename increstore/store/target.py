@@ -12,17 +12,13 @@ The kernel releases the lock when its process ends, however it ends.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
 import os
 import shutil
-import socket
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from increstore.errors import StorageCorrupted, StorageFailed, TargetRefused
+from increstore.errors import StorageCorrupted, TargetRefused
 from increstore.store.files import (
     file_name_of,
     make_directories,
@@ -30,6 +26,7 @@ from increstore.store.files import (
     told_as_storage_failed,
     write_atomically,
 )
+from increstore.store.target_lock import take_lock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,7 +138,7 @@ class TargetDirectory:
         except OSError as error:
             raise TargetRefused(_unusable(root, "written", error)) from error
         try:
-            _take_lock(handle, paths)
+            take_lock(handle, paths.root, paths.lock)
             # Only now is what we read our own: another restore may have claimed it meanwhile.
             return cls(paths, handle, examine_target(root))
         except BaseException:
@@ -241,46 +238,6 @@ def _parse_identity(paths: TargetPaths) -> TargetIdentity:
         f"{paths.identity}: expected the identity of a restore, got something else ({problem}); "
         "remove the target, or choose another one"
     )
-
-
-def _take_lock(handle: int, paths: TargetPaths) -> None:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise TargetRefused(
-            f"{paths.root}: another restore works in this target ({_holder(handle)}); "
-            "wait for it or end it, then run the same command again; nothing was changed",
-            holder_is_gone=_holder_is_gone(handle),
-        ) from error
-    except OSError as error:
-        raise StorageFailed(
-            f"{paths.lock}: locking failed: {error.strerror}; use a file system that has locks"
-        ) from error
-    since = datetime.now(UTC).isoformat(timespec="seconds")
-    note = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
-    with told_as_storage_failed(paths.lock, "writing the lock's note"):
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, json.dumps(note).encode(), 0)
-
-
-def _holder(handle: int) -> str:
-    """Who holds the lock, as far as its note says; the note is a courtesy, the lock decides."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        note = json.loads(os.pread(handle, 4096, 0))
-        return f"process {note['pid']} on {note['host']}, since {note['since']}"
-    return "its process is not known"
-
-
-def _holder_is_gone(handle: int) -> bool:
-    """Whether the noted process ended, so that only its dying workers still hold the lock."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-        note = json.loads(os.pread(handle, 4096, 0))
-        if note["host"] == socket.gethostname():
-            try:
-                os.kill(int(note["pid"]), 0)
-            except ProcessLookupError:
-                return True
-    return False
 
 
 def _foreign(root: Path, found: TargetIdentity, wanted: TargetIdentity) -> str:
