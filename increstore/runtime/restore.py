@@ -19,7 +19,7 @@ from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
 from increstore.runtime.coordinator_node import CoordinatorNode, CoordinatorPerformer
 from increstore.runtime.groups import first_expected
-from increstore.runtime.memory_pool import choose_memory_pool
+from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.runtime.prepare import available_cores
 from increstore.runtime.processes import Worker, WorkerPool
@@ -51,7 +51,7 @@ def run_restore(prepared: Prepared, config: CoordinatorConfig, journal: Journal)
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
-    choose_memory_pool()
+    keep_pages()
     try:
         return trio.run(_run, prepared, config, journal)
     except BaseExceptionGroup as group:

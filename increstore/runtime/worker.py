@@ -22,7 +22,7 @@ from increstore.journal import Journal, JournalEvent
 from increstore.protocol.source_shard import SourceConfig
 from increstore.runtime.cluster import RestoreJob, host_shards
 from increstore.runtime.groups import first_expected
-from increstore.runtime.memory_pool import choose_memory_pool
+from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.processes import LineReader
 from increstore.transport.tcp import TcpTransport
 
@@ -63,7 +63,7 @@ class Reporter:
 
 def main() -> None:
     """Serve until the parent goes away. Exit code 0 then, 1 after an expected error."""
-    choose_memory_pool()
+    keep_pages()
     with contextlib.suppress(KeyboardInterrupt):
         sys.exit(trio.run(_main))
 
