@@ -154,9 +154,9 @@ def opening(prepared: Prepared) -> str:
     done = len(done_before(prepared))
     begun = f"resuming after {done} of {len(plan.backups)} backups" if prepared.resumes else "start"
     return (
-        f"{begun}: {_count(len(plan.tables), 'table')}, {_count(len(plan.backups), 'backup')} up "
-        f"to {plan.backups[-1]}, {plan.change_rows:,} rows, {_count(plan.sources, 'source shard')} "
-        f"and {_count(plan.targets, 'target shard')} a table on {prepared.request.on}"
+        f"{begun}: {_count(len(plan.tables), 'table')}, {_count(len(plan.backups), 'backup')}, "
+        f"{plan.change_rows:,} rows; {plan.sources} to {plan.targets} shards "
+        f"{'in memory' if prepared.request.on == 'memory' else 'over TCP'}"
     )
 
 
@@ -165,13 +165,7 @@ def fact_line(event: JournalEvent, plan: RestorePlan, progress: RestoreProgress)
     facts = event.facts
     match event.name:
         case "incremental.completed":
-            number = facts["incremental"]
-            rate = progress.rate()
-            speed = f", {rate:,.0f} rows/s" if rate else ""
-            return (
-                f"{number}/{len(plan.backups) - 1} {plan.backups[number]} complete: "
-                f"{progress.rows_of_incremental(number):,} rows{speed}{_eta(progress)}"
-            )
+            return _completed_line(facts["incremental"], plan, progress)
         case "scan.retry_scheduled":
             return (
                 f"{facts['source']} tries incremental {facts['incremental']} again "
@@ -192,6 +186,14 @@ def fact_line(event: JournalEvent, plan: RestorePlan, progress: RestoreProgress)
             return event.as_line(event.at).split("  ", 1)[1]
         case _:
             return None
+
+
+def _completed_line(number: int, plan: RestorePlan, progress: RestoreProgress) -> str:
+    last = str(len(plan.backups) - 1)
+    rate = progress.rate()
+    speed = f"  {rate:>9,.0f}/s" if rate else ""
+    rows = progress.rows_of_incremental(number)
+    return f"{number:>{len(last)}}/{last}  {plan.backups[number]:<34}  {rows:>11,} rows{speed}"
 
 
 def progress_line(progress: RestoreProgress) -> str:

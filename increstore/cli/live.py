@@ -39,9 +39,9 @@ class LiveDisplay:
         self._console = Console(stderr=True, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f}%"),
-            TextColumn("{task.fields[rows]:>24}"),
+            TextColumn("{task.fields[rows]:>13}"),
             TextColumn("{task.fields[speed]}"),
             console=self._console,
         )
@@ -53,6 +53,7 @@ class LiveDisplay:
             refresh_per_second=REFRESHES_A_SECOND,
             transient=True,
         )
+        self._shards = sum(len(table.bounds) + 1 for table in prepared.plan.tables)
         self._began = time.monotonic()
 
     def _add_tables(self) -> dict[str, TaskID]:
@@ -96,21 +97,21 @@ class LiveDisplay:
         progress = self.progress
         last = len(self.prepared.plan.backups) - 1
         what = (
-            "merging"
+            f"merging {progress.shards_merged}/{self._shards}"
             if progress.state == "merging"
             else f"incremental {progress.incremental}/{last}"
             if progress.incremental
             else "full backup"
         )
         rate, left = progress.rate(), progress.seconds_left()
-        speed = f"{rate:,.0f} rows/s" if rate else ""
-        if left is not None:
-            speed += f", about {left:.0f} s left"
+        speed = f"{rate:,.0f}/s" if rate and progress.state != "merging" else ""
+        if left is not None and left >= 1:
+            speed += f", {left:.0f} s left"
         self._bars.update(
             self._chain,
             description=what,
             total=max(1, progress.rows),
             completed=progress.rows_applied,
-            rows=f"{progress.rows_applied:,} of {progress.rows:,}",
+            rows=f"{progress.rows_applied:,}",
             speed=speed,
         )

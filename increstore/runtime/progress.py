@@ -38,6 +38,7 @@ class RestoreProgress:
         }
         self.incremental = 0
         self.incrementals_done = 0
+        self.shards_merged = 0
         self.state = "starting"
         self.waits = ""
         self._rows_of_step = {
@@ -84,10 +85,16 @@ class RestoreProgress:
                 self._sample(event.at)
             case "restore.finalizing":
                 self.state = "merging"
+            case "target.finalized":
+                self.shards_merged += 1
             case "barrier.waits":
                 self.waits = facts["says"]
-            case "restore.completed" | "restore.failed" | "restore.paused":
-                self.state = event.name.removeprefix("restore.")
+            case _:
+                self._ended(event.name)
+
+    def _ended(self, name: str) -> None:
+        if name in ("restore.completed", "restore.failed", "restore.paused"):
+            self.state = name.removeprefix("restore.")
 
     def rate(self) -> float | None:
         """Rows applied a second over the last seconds; None before it can be told."""
