@@ -76,7 +76,8 @@ def load_keys(step: TableStep, page: Page) -> pa.RecordBatch:
 def _decode(page: Page, schema: pa.Schema, columns: list[str] | None = None) -> pa.RecordBatch:
     """`schema` is what must come out; `columns` of None reads every column there is."""
     try:
-        with pq.ParquetFile(page.path, pre_buffer=False) as file:
+        # A bit that flips after the chain was validated would else decode to other values.
+        with pq.ParquetFile(page.path, pre_buffer=False, page_checksum_verification=True) as file:
             table = file.read_row_group(page.row_group, columns=columns, use_threads=False)
         if columns is not None:
             table = table.select(columns)  # The file's order may be another.
