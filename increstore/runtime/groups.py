@@ -8,8 +8,10 @@ from increstore.errors import IncrestoreError
 def first_expected(group: BaseException) -> IncrestoreError:
     """The first expected error inside a (nested) group.
 
-    Raises: the group itself when none is in it.
+    Raises: KeyboardInterrupt when that is in it; the group itself when no expected error is.
     """
+    if isinstance(group, BaseExceptionGroup) and group.subgroup(KeyboardInterrupt):
+        raise KeyboardInterrupt from group
     found = _find(group)
     if found is None:
         raise group

@@ -7,7 +7,6 @@ from what is durable; a different one is refused.
 
 from __future__ import annotations
 
-import os
 import secrets
 import shlex
 import time
@@ -21,6 +20,7 @@ from increstore.errors import TargetRefused, UsageError
 from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.source_shard import SourceConfig
 from increstore.runtime.cluster import RestoreJob
+from increstore.runtime.spawn import available_cores
 from increstore.store.coordinator_log import CoordinatorLog
 from increstore.store.target import TargetDirectory, TargetIdentity, examine_target
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from increstore.chain.collection import BackupChain
     from increstore.chain.plan import RestorePlan
     from increstore.protocol.records import CoordinatorRecord
 
@@ -68,13 +69,6 @@ class Prepared:
         return bool(self.history)
 
 
-def available_cores() -> int:
-    """The cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
-
-
 def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | None, int]:
     """The plan this request leads to, whose target it would be, and newer backups left out.
 
@@ -83,8 +77,11 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     identity = examine_target(request.target)
     request = _as_begun(request, identity)
     collection = Collection.open(request.collection)
+    if identity is not None:
+        _refuse_other_collection(request, collection, identity)
     chain = collection.chain(upto=request.upto, tables=None)
     require_valid(chain, checksums=identity is None)
+    _refuse_unknown_tables(request, chain)
     sources, targets = _shard_numbers(request)
     plan = plan_restore(
         request.collection, chain.manifests, request.tables or None, sources, targets
@@ -101,19 +98,13 @@ def _as_begun(request: RestoreRequest, identity: TargetIdentity | None) -> Resto
     begun = {
         "--sources": (request.sources, identity.sources),
         "--targets": (request.targets, identity.targets),
-        "--table": (request.tables or None, identity.tables),
+        "--table": (_chosen(request) or None, tuple(sorted(identity.tables))),
     }
     for option, (asked, stands) in begun.items():
         if asked is not None and asked != stands:
-            raise UsageError(
-                f"{request.target}: this restore began with {option} {stands}, got {asked}; "
-                "leave the option out to go on, or choose another target"
-            )
+            raise _other_option(request, option, stands, asked)
     if request.upto is not None and not identity.upto.startswith(request.upto):
-        raise UsageError(
-            f"{request.target}: this restore began with --upto {identity.upto}, got "
-            f"{request.upto}; leave the option out to go on, or choose another target"
-        )
+        raise _other_option(request, "--upto", identity.upto, request.upto)
     return RestoreRequest(
         collection=request.collection,
         target=request.target,
@@ -125,20 +116,54 @@ def _as_begun(request: RestoreRequest, identity: TargetIdentity | None) -> Resto
     )
 
 
+def _other_option(
+    request: RestoreRequest, option: str, stands: object, asked: object
+) -> UsageError:
+    return UsageError(
+        f"{request.target}: this restore began with {option} {_told(stands)}, got {_told(asked)}; "
+        "leave the option out to go on, or choose another target; nothing was changed"
+    )
+
+
+def _told(value: object) -> str:
+    return (", ".join(value) or "(all)") if isinstance(value, tuple) else str(value)
+
+
+def _chosen(request: RestoreRequest) -> tuple[str, ...]:
+    """The chosen tables, each once, in the one order that two equal choices share."""
+    return tuple(sorted(set(request.tables)))
+
+
+def _refuse_unknown_tables(request: RestoreRequest, chain: BackupChain) -> None:
+    known = chain.manifests[-1].tables
+    unknown = [table for table in _chosen(request) if table not in known]
+    if unknown:
+        raise UsageError(
+            f"{request.collection}: no table {', '.join(map(repr, unknown))} in this chain "
+            f"(it has: {', '.join(sorted(known))})"
+        )
+
+
 def _shard_numbers(request: RestoreRequest) -> tuple[int, int]:
     usual = min(max(2, available_cores()), SHARDS_DEFAULT_MAX)
     return request.sources or usual, request.targets or usual
 
 
+def _refuse_other_collection(
+    request: RestoreRequest, collection: Collection, identity: TargetIdentity
+) -> None:
+    """Asked first: in another collection not even the names of the backups are the same."""
+    found = [backup.manifest.collection for backup in collection.backups if backup.manifest]
+    if found and identity.collection not in found:
+        raise TargetRefused(
+            f"{request.target}: this target belongs to collection {identity.collection}, got "
+            f"{found[-1]} ({request.collection}); choose another target; nothing was changed"
+        )
+
+
 def _refuse_other_plan(
     request: RestoreRequest, plan: RestorePlan, identity: TargetIdentity
 ) -> None:
-    if identity.collection != plan.collection_id:
-        raise TargetRefused(
-            f"{request.target}: this target belongs to collection {identity.collection}, got "
-            f"{plan.collection_id} ({request.collection}); choose another target; nothing was "
-            "changed"
-        )
     if identity.fingerprint != plan.fingerprint:
         raise TargetRefused(
             f"{request.target}: the chain up to {identity.upto} is not the one this restore began "
@@ -162,18 +187,30 @@ def prepare(request: RestoreRequest) -> Prepared:
             fingerprint=plan.fingerprint,
             sources=plan.sources,
             targets=plan.targets,
-            tables=tuple(request.tables),
+            tables=_chosen(request),
         )
         directory.claim(wanted)
-        log = CoordinatorLog(directory.paths.coordinator_log)
-        history = log.replay()
-        if identity is not None:
-            _check_what_is_left(plan, history)
         job = RestoreJob(plan, wanted.restore, request.target, SourceConfig())
+        log, history = _remember(plan, directory, is_new=identity is None)
         return Prepared(request, job, directory, log, history, newer)
     except BaseException:
         directory.close()
         raise
+
+
+def _remember(
+    plan: RestorePlan, directory: TargetDirectory, *, is_new: bool
+) -> tuple[CoordinatorLog, list[CoordinatorRecord]]:
+    """The coordinator's log and what it holds, checked against the files that are still needed."""
+    log = CoordinatorLog(directory.paths.coordinator_log)
+    try:
+        history = log.replay()
+        if not is_new:
+            _check_what_is_left(plan, history)
+    except BaseException:
+        log.close()
+        raise
+    return log, history
 
 
 def _take(target: Path) -> TargetDirectory:

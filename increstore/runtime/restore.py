@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from increstore.errors import ExitCode
 from increstore.protocol.coordinator import Coordinator, CoordinatorConfig, RestoreState
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
@@ -21,19 +22,24 @@ from increstore.runtime.coordinator_node import CoordinatorNode, CoordinatorPerf
 from increstore.runtime.groups import first_expected
 from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.node import monotonic_ns, wall_ns
-from increstore.runtime.prepare import available_cores
 from increstore.runtime.processes import Worker, WorkerPool
+from increstore.runtime.spawn import StartedWorker, worker_pairs
 from increstore.store.publish import publish
 from increstore.transport.memory import MemoryTransport
 from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from increstore.chain.plan import RestorePlan
     from increstore.journal import Journal
     from increstore.runtime.prepare import Prepared
+    from increstore.store.target import TargetDirectory
     from increstore.transport.seam import Transport
 
 BARRIER_PERIOD_S = 1.0
+TARGET_LOOK_PERIOD_S = 0.5
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +52,31 @@ class Outcome:
     was_complete: bool = False
 
 
-def run_restore(prepared: Prepared, config: CoordinatorConfig, journal: Journal) -> Outcome:
-    """Restore until the end, a pause or a signal.
+def run_restore(
+    prepared: Prepared,
+    config: CoordinatorConfig,
+    journal: Journal,
+    started: Sequence[StartedWorker] = (),
+) -> Outcome:
+    """Restore until the end, a pause or a signal; over TCP in the processes `started`, if any.
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
     keep_pages()
     try:
-        return trio.run(_run, prepared, config, journal)
+        return trio.run(_run, prepared, config, journal, started)
     except BaseExceptionGroup as group:
+        # A target that was taken away makes all kinds of errors: they are not the cause.
+        prepared.directory.require_in_place()
         raise first_expected(group) from group
 
 
-async def _run(prepared: Prepared, config: CoordinatorConfig, journal: Journal) -> Outcome:
+async def _run(
+    prepared: Prepared,
+    config: CoordinatorConfig,
+    journal: Journal,
+    started: Sequence[StartedWorker],
+) -> Outcome:
     core = Coordinator(
         topology_of(prepared.plan, prepared.job.restore),
         config,
@@ -69,18 +87,31 @@ async def _run(prepared: Prepared, config: CoordinatorConfig, journal: Journal) 
     )
     was_complete = core.state is RestoreState.COMPLETED
     if not was_complete:
-        await _until_it_ends(prepared, core, journal)
+        await _until_it_ends(prepared, core, journal, started)
     if core.state is RestoreState.COMPLETED:
+        prepared.directory.require_in_place()
         prepared.directory.remove_working_files()
     return Outcome(core.state, core.reason, core.deadline_passed, was_complete)
 
 
-async def _until_it_ends(prepared: Prepared, core: Coordinator, journal: Journal) -> None:
+async def _until_it_ends(
+    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
+) -> None:
+    work = trio.CancelScope()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(_stop_on_signal, nursery.cancel_scope, journal)
+        # Outside of what it cancels: it must hear a second signal while the work winds down.
+        nursery.start_soon(_stop_on_signal, work, journal)
+        with work:
+            await _work(prepared, core, journal)
+        nursery.cancel_scope.cancel()
+
+
+async def _work(prepared: Prepared, core: Coordinator, journal: Journal) -> None:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_what_is_awaited, core, journal)
+        nursery.start_soon(_watch_target, prepared.directory)
         if prepared.request.on == "tcp":
-            await _run_over_tcp(prepared, core, journal)
+            await _run_over_tcp(prepared, core, journal, started)
         else:
             await _run_in_memory(prepared, core, journal)
         nursery.cancel_scope.cancel()
@@ -96,7 +127,9 @@ async def _run_in_memory(prepared: Prepared, core: Coordinator, journal: Journal
         nursery.cancel_scope.cancel()
 
 
-async def _run_over_tcp(prepared: Prepared, core: Coordinator, journal: Journal) -> None:
+async def _run_over_tcp(
+    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
+) -> None:
     token = secrets.token_bytes(16)
     hosts = _shards_by_host(prepared.plan)
     directory = {shard: host for host, shards in hosts.items() for shard in shards}
@@ -106,6 +139,8 @@ async def _run_over_tcp(prepared: Prepared, core: Coordinator, journal: Journal)
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards}) for host, shards in hosts.items()
     ]
+    for worker, process in zip(workers, started, strict=False):
+        worker.started = process
     async with trio.open_nursery() as nursery:
         await nursery.start(transport.run)
         pool = WorkerPool(workers, prepared.directory.lock_fd, journal, transport.set_address)
@@ -119,8 +154,8 @@ async def _run_over_tcp(prepared: Prepared, core: Coordinator, journal: Journal)
 
 
 def _shards_by_host(plan: RestorePlan) -> dict[str, list[str]]:
-    """Sources and targets in processes of their own, one of each for every two cores."""
-    pairs = max(1, available_cores() // 2)
+    """Sources and targets in processes of their own."""
+    pairs = worker_pairs()
     hosts: dict[str, list[str]] = {}
     for kind, shards in (("sources", source_names(plan)), ("targets", target_names(plan))):
         for number, shard in enumerate(shards):
@@ -160,14 +195,25 @@ async def _coordinate(
         endpoint.close()
 
 
-async def _stop_on_signal(scope: trio.CancelScope, journal: Journal) -> None:
+async def _stop_on_signal(work: trio.CancelScope, journal: Journal) -> None:
     """The first signal ends cleanly, a second one at once; neither loses anything durable."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+    # What nohup or a shell's background job has set to be ignored stays ignored.
+    heard = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    with trio.open_signal_receiver(*heard) as signals:
         async for number in signals:
-            if scope.cancel_called:
-                os._exit(128 + number)
-            journal.emit(COORDINATOR, "restore.interrupted", signal=signal.Signals(number).name)
-            scope.cancel()
+            name = signal.Signals(number).name
+            if work.cancel_called:
+                journal.emit(COORDINATOR, "restore.abandoned", signal=name)
+                os._exit(ExitCode.PAUSED)
+            journal.emit(COORDINATOR, "restore.interrupted", signal=name)
+            work.cancel()
+
+
+async def _watch_target(directory: TargetDirectory) -> None:
+    """Files that are open outlive their folder: without a look nobody would notice for long."""
+    while True:
+        directory.require_in_place()
+        await trio.sleep(TARGET_LOOK_PERIOD_S)
 
 
 async def _tell_what_is_awaited(core: Coordinator, journal: Journal) -> None:

@@ -18,7 +18,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from increstore.errors import StorageCorrupted, TargetRefused
+from increstore.errors import StorageCorrupted, StorageFailed, TargetRefused
 from increstore.store.files import (
     file_name_of,
     make_directories,
@@ -165,6 +165,21 @@ class TargetDirectory:
                 if folder.exists():
                     shutil.rmtree(folder)
                     sync_directory(self.paths.work)
+
+    def require_in_place(self) -> None:
+        """Raises: StorageFailed when the target is no longer the directory that was taken."""
+        try:
+            if os.path.samestat(os.stat(self.paths.lock), os.fstat(self._lock)):  # noqa: PTH116
+                return
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise StorageFailed(_unusable(self.paths.root, "read", error)) from error
+        raise StorageFailed(
+            f"{self.paths.root}: expected the target of this restore, got none or another one: it "
+            "was removed, moved or replaced while the restore worked in it; "
+            "bring it back, or start again, with the same command"
+        )
 
     @property
     def lock_fd(self) -> int:
