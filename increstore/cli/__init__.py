@@ -6,6 +6,7 @@ function. Expected errors become one message on stderr and their exit code (see 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import importlib
 import os
@@ -90,7 +91,15 @@ def main() -> NoReturn:
         traceback.print_exc()
         click.echo("increstore: this is a bug; please report the lines above", err=True)
         code = ExitCode.BUG
-    sys.exit(int(code or 0))
+    _leave(int(code or 0))
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once: what must last is synced, and taking modules down costs 60 ms."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def show_error(error: IncrestoreError) -> None:

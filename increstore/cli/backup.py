@@ -38,7 +38,7 @@ TYPE_NAMES = {
 }
 
 
-@click.command()
+@click.command(short_help="Add a full or incremental backup.")
 @click.argument("collection", type=click.Path(path_type=Path))
 @click.argument("tables", metavar="TABLE=FILE...", nargs=-1, required=True)
 @click.option("--full", "kind", flag_value="full", help="Begin a new chain.")

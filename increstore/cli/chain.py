@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from increstore.chain.report import ChainReport, TableLine
 
 
-@click.command()
+@click.command(short_help="Show and check a chain of backups.")
 @click.argument("collection", type=click.Path(path_type=Path))
 @click.option(
     "--upto",

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(short_help="Restore and verify ten real releases, to see it work.")
 @click.option(
     "--into",
     "target",

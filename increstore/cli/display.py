@@ -6,6 +6,7 @@ People's text goes to stderr; stdout carries only what a program asked for with 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
@@ -82,6 +83,9 @@ class PlainLines:
             self.say(line)
         elif event.name == "barrier.waits":
             self._say_progress()
+        elif event.name == "restore.abandoned":
+            for line in abandoned_lines(self.prepared):
+                click.echo(line, err=True)
 
     def _say_progress(self) -> None:
         """Now and then how far it is; the barrier's sentence when nothing moves."""
@@ -101,11 +105,15 @@ class PlainLines:
 
 
 class JsonLines:
-    """Every event as one JSON object a line on stdout, then one `summary`."""
+    """Every event as one JSON object a line on stdout, then one `summary`.
+
+    A reader that goes away (`| head`) does not end the restore: nobody is told any more.
+    """
 
     def __init__(self, prepared: Prepared) -> None:
         self.prepared = prepared
         self._began = time.monotonic()
+        self._has_reader = True
 
     def __enter__(self) -> JsonLines:
         return self
@@ -126,7 +134,7 @@ class JsonLines:
         self._write(
             {
                 "event": "summary",
-                "state": outcome.state.value,
+                "state": state_told(outcome),
                 "reason": outcome.reason,
                 "exit_code": code,
                 "restore": self.prepared.job.restore,
@@ -139,7 +147,22 @@ class JsonLines:
         )
 
     def _write(self, line: dict[str, Any]) -> None:
-        click.echo(json.dumps(line, ensure_ascii=False, default=str))
+        if self._has_reader:
+            try:
+                click.echo(json.dumps(line, ensure_ascii=False, default=str))
+            except BrokenPipeError:
+                self._has_reader = False
+                leave_closed_stdout()
+
+
+def leave_closed_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush does not fail as well."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def state_told(outcome: Outcome) -> str:
+    """The state as a program reads it: one that was stopped while running is "interrupted"."""
+    return "interrupted" if outcome.state.value == "running" else outcome.state.value
 
 
 def done_before(prepared: Prepared) -> list[int]:
@@ -226,6 +249,14 @@ def summary_lines(prepared: Prepared, outcome: Outcome, seconds: float) -> list[
         f"restore stopped: {why}",
         f"all that was applied of {plan.backups[-1]} and before it is kept; go on with:",
         f"  {resume_command(request)}",
+    ]
+
+
+def abandoned_lines(prepared: Prepared) -> list[str]:
+    """The last words after a second signal."""
+    return [
+        "restore stopped at once; what was durable is kept, go on with:",
+        f"  {resume_command(prepared.request)}",
     ]
 
 

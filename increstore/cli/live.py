@@ -12,6 +12,7 @@ from rich.text import Text
 
 from increstore.cli.display import (
     TABLES_SHOWN_MAX,
+    abandoned_lines,
     done_before,
     fact_line,
     opening,
@@ -81,6 +82,10 @@ class LiveDisplay:
         line = fact_line(event, self.prepared.plan, self.progress)
         if line is not None:
             self._live.console.print(Text(line))
+        elif event.name == "restore.abandoned":
+            self._live.stop()  # Nobody else gives the terminal its cursor back.
+            for line in abandoned_lines(self.prepared):
+                self._console.print(Text(line))
 
     def summarize(self, outcome: Outcome, code: int) -> None:
         for line in summary_lines(self.prepared, outcome, time.monotonic() - self._began):

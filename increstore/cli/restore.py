@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from increstore.runtime.restore import Outcome
 
 _SHARDS = click.IntRange(1, 1000)
+_SECONDS = click.FloatRange(0, min_open=True)
 
 
-@click.command()
+@click.command(short_help="Restore a chain into tables; go on after a stop.")
 @click.argument("collection", type=click.Path(path_type=Path))
 @click.option(
     "--into",
@@ -43,8 +44,10 @@ _SHARDS = click.IntRange(1, 1000)
 @click.option("--json", "as_json", is_flag=True, help="Events and summary as JSON lines on stdout.")
 @click.option("--plain", is_flag=True, help="One fact a line, also on a terminal.")
 @click.option("--journal", type=click.Path(path_type=Path), help="Append every event to this file.")
-@click.option("--stage-deadline", type=float, help="Pause when one backup takes longer (seconds).")
-@click.option("--deadline", type=float, help="Pause when the whole takes longer (seconds).")
+@click.option(
+    "--stage-deadline", type=_SECONDS, help="Pause when one backup takes longer (seconds)."
+)
+@click.option("--deadline", type=_SECONDS, help="Pause when the whole takes longer (seconds).")
 @click.pass_context
 def restore(
     ctx: click.Context,
@@ -88,6 +91,9 @@ def restore_and_show(
     deadline_s: float | None = None,
 ) -> int:
     """Restore with the display that fits; returns the exit code."""
+    from increstore.runtime.spawn import start_workers
+
+    started = start_workers() if request.on == "tcp" else []  # Before the slow imports below.
     from increstore.cli.display import choose_display
     from increstore.journal import Journal, JournalFile
     from increstore.protocol.coordinator import CoordinatorConfig
@@ -109,7 +115,7 @@ def restore_and_show(
             stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
         )
         with display:
-            outcome = run_restore(prepared, config, journal)
+            outcome = run_restore(prepared, config, journal, started)
         return _end(prepared, outcome, display)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from increstore.verification.report import TableReport, VerificationReport
 
 
-@click.command()
+@click.command(short_help="Compare restored tables with their chain.")
 @click.argument("target", type=click.Path(path_type=Path))
 @click.option(
     "--against",
