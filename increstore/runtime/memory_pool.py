@@ -24,7 +24,7 @@ _MMAP_THRESHOLD_MAX = 32 << 20  # glibc refuses more.
 def keep_pages() -> None:
     """Set both allocators up, where they are the ones this process has."""
     with contextlib.suppress(NotImplementedError):  # A build of Arrow without jemalloc.
-        pool = pa.jemalloc_memory_pool()
+        pool = pa.system_memory_pool()
         pa.jemalloc_set_decay_ms(PAGES_KEPT_MS)
         pa.set_memory_pool(pool)
     with contextlib.suppress(AttributeError, OSError):  # Another C library than glibc.

@@ -1,22 +1,20 @@
 """Worker processes for `--on tcp`: started, told what to host, watched, and never left behind.
 
-The parent talks to a worker over the worker's standard input and output, a JSON object a line:
+Parent and worker talk over a socket pair, the worker's standard input, a JSON object a line:
 
     parent -> worker   {"spec": ..}, {"addresses": {host: [ip, port]}}
     worker -> parent   {"listening": [ip, port]}, {"event": [at, node, name, facts]},
                        {"failed": {"kind": .., "text": ..}}
 
-A worker whose standard input ends has lost its parent and exits at once, whatever it is doing, so
-that not even `kill -9` of the parent leaves one behind. The target's lock is handed on to every
-worker: it is free only when the last process that could write has gone.
+A worker whose socket ends has lost its parent and exits at once, whatever it is doing, so that not
+even `kill -9` of the parent leaves one behind. The target's lock is handed on to every worker: it
+is free only when the last process that could write has gone.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +23,7 @@ import trio
 from increstore import errors
 from increstore.errors import IncrestoreError, StorageFailed
 from increstore.journal import JournalEvent
+from increstore.runtime.spawn import StartedWorker, hand_over_lock, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
 LINE_BYTES_MAX = 64 << 20
 RESTARTS_MAX = 5
 RESTART_DELAY_S = 0.5
+EXIT_PATIENCE_S = 2.0
 
 Address = tuple[str, int]
 
@@ -44,10 +44,12 @@ class Worker:
 
     host: str
     spec: dict[str, Any]
-    process: trio.Process | None = None
-    address: Address | None = None
     deaths: int = 0
+    address: Address | None = None
+    started: StartedWorker | None = None
+    stream: trio.SocketStream | None = None
     lines: LineReader | None = field(default=None, repr=False)
+    telling: trio.Lock = field(default_factory=trio.Lock, repr=False)
 
 
 class LineReader:
@@ -90,11 +92,11 @@ class WorkerPool:
         self._addresses: dict[str, Address] = {}
 
     async def start(self, known: Mapping[str, Address]) -> None:
-        """Spawn every worker and wait until each knows where all others listen."""
+        """Give every worker its job and wait until each knows where all others listen."""
         self._addresses.update(known)
         async with trio.open_nursery() as nursery:
             for worker in self._workers:
-                nursery.start_soon(self._spawn, worker)
+                nursery.start_soon(self._begin, worker)
         await self._tell_addresses()
 
     async def run(self) -> None:
@@ -112,25 +114,23 @@ class WorkerPool:
     def kill(self) -> None:
         """End every worker now. Nothing is lost: what was acknowledged is durable."""
         for worker in self._workers:
-            if worker.process is not None and worker.process.poll() is None:
-                worker.process.kill()
+            if worker.started is not None and worker.started.process.poll() is None:
+                worker.started.process.kill()
 
-    async def _spawn(self, worker: Worker) -> None:
-        process = await trio.lowlevel.open_process(
-            [sys.executable, "-m", "increstore.runtime.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=(self._lock_fd,),
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers.
-        )
-        assert process.stdout is not None
-        worker.process, worker.lines = process, LineReader(process.stdout)
+    async def _begin(self, worker: Worker) -> None:
+        """Give a started process its job; it is of use once it says where it listens."""
+        if worker.started is None:
+            worker.started = start_worker()
+        started = worker.started
+        hand_over_lock(started, self._lock_fd)
+        worker.stream = trio.SocketStream(trio.socket.from_stdlib_socket(started.socket))
+        worker.lines = LineReader(worker.stream)
         await self._tell(worker, {"spec": worker.spec})
         while worker.address is None:
-            line = await worker.lines.next()
+            line = await self._next_line(worker)
             if line is None:
                 raise StorageFailed(
-                    f"worker {worker.host} ended with code {await process.wait()} before it "
+                    f"worker {worker.host} ended with code {await _exit_code(started)} before it "
                     "listened; its own words are above; run the same command again"
                 )
             self._take(worker, line)
@@ -139,11 +139,10 @@ class WorkerPool:
 
     async def _watch(self, worker: Worker) -> None:
         while True:
-            assert worker.lines is not None
-            assert worker.process is not None
-            while (line := await worker.lines.next()) is not None:
+            while (line := await self._next_line(worker)) is not None:
                 self._take(worker, line)
-            code = await worker.process.wait()
+            assert worker.started is not None
+            code = await _exit_code(worker.started)
             worker.deaths += 1
             self._journal.emit(worker.host, "worker.died", code=code, deaths=worker.deaths)
             if worker.deaths > RESTARTS_MAX:
@@ -152,9 +151,16 @@ class WorkerPool:
                     "what was applied is safe; mend the cause and run the same command again"
                 )
             await trio.sleep(RESTART_DELAY_S)
-            worker.address = None
-            await self._spawn(worker)
+            worker.address = worker.started = None
+            await self._begin(worker)
             await self._tell_addresses()
+
+    async def _next_line(self, worker: Worker) -> dict[str, Any] | None:
+        assert worker.lines is not None
+        try:
+            return await worker.lines.next()
+        except trio.BrokenResourceError:  # Killed with words of ours unread: an end like another.
+            return None
 
     def _take(self, worker: Worker, line: dict[str, Any]) -> None:
         match line:
@@ -172,11 +178,19 @@ class WorkerPool:
             await self._tell(worker, {"addresses": self._addresses})
 
     async def _tell(self, worker: Worker, line: dict[str, Any]) -> None:
-        assert worker.process is not None
-        assert worker.process.stdin is not None
+        assert worker.stream is not None
         # If it has died, whoever watches it sees that and brings it back.
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            await worker.process.stdin.send_all(json.dumps(line).encode() + b"\n")
+            async with worker.telling:
+                await worker.stream.send_all(json.dumps(line).encode() + b"\n")
+
+
+async def _exit_code(started: StartedWorker) -> int:
+    """Wait for a process that has closed its socket; it ends at once, or is made to."""
+    with trio.move_on_after(EXIT_PATIENCE_S):
+        await trio.to_thread.run_sync(started.process.wait, abandon_on_cancel=True)
+    started.process.kill()
+    return started.process.wait()
 
 
 def _error_named(kind: str, text: str) -> IncrestoreError:

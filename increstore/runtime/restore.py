@@ -102,11 +102,13 @@ async def _until_it_ends(
         # Outside of what it cancels: it must hear a second signal while the work winds down.
         nursery.start_soon(_stop_on_signal, work, journal)
         with work:
-            await _work(prepared, core, journal)
+            await _work(prepared, core, journal, started)
         nursery.cancel_scope.cancel()
 
 
-async def _work(prepared: Prepared, core: Coordinator, journal: Journal) -> None:
+async def _work(
+    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
+) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_what_is_awaited, core, journal)
         nursery.start_soon(_watch_target, prepared.directory)

@@ -1,6 +1,6 @@
 """A worker process: hosts some shards of one restore and talks to the others over TCP.
 
-Started by `processes.WorkerPool`, which also says what the lines on stdin and stdout mean.
+Started by `spawn`; `processes.WorkerPool` says what the lines on standard input mean.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import sys
 from collections import deque
 from pathlib import Path
@@ -24,6 +25,7 @@ from increstore.runtime.cluster import RestoreJob, host_shards
 from increstore.runtime.groups import first_expected
 from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.processes import LineReader
+from increstore.runtime.spawn import receive_lock
 from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
@@ -35,10 +37,10 @@ EVENTS_WAITING_MAX = 100_000
 class Reporter:
     """Sends the parent what happens here, in order, without ever making a shard wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, parent: trio.SocketStream) -> None:
         self._lines: deque[dict[str, Any]] = deque(maxlen=EVENTS_WAITING_MAX)
         self._news = trio.Event()
-        self._out = trio.lowlevel.FdStream(os.dup(sys.stdout.fileno()))
+        self._parent = parent
 
     def event(self, event: JournalEvent) -> None:
         self.say({"event": [event.at, event.node, event.name, event.facts]})
@@ -56,7 +58,7 @@ class Reporter:
     async def flush(self) -> None:
         while self._lines:
             lines = [self._lines.popleft() for _ in range(min(64, len(self._lines)))]
-            await self._out.send_all(
+            await self._parent.send_all(
                 b"".join(json.dumps(line, default=str).encode() + b"\n" for line in lines)
             )
 
@@ -64,16 +66,22 @@ class Reporter:
 def main() -> None:
     """Serve until the parent goes away. Exit code 0 then, 1 after an expected error."""
     keep_pages()
+    parent = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    lock = receive_lock(parent)
+    if lock is None:
+        return
+    # The lock stays open, and so held, for as long as this process lives.
     with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(trio.run(_main))
+        sys.exit(trio.run(_main, parent))
 
 
-async def _main() -> int:
-    reader = LineReader(trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())))
+async def _main(parent: socket.socket) -> int:
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(parent))
+    reader = LineReader(stream)
     first = await reader.next()
     if first is None:
         return 0
-    reporter = Reporter()
+    reporter = Reporter(stream)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reporter.run)
@@ -107,7 +115,10 @@ async def _serve(
 
 
 async def _take_addresses(transport: TcpTransport, reader: LineReader) -> None:
-    line = await reader.next()
+    try:
+        line = await reader.next()
+    except trio.BrokenResourceError:
+        line = None
     if line is None:
         os._exit(0)
     for host, (ip, port) in line["addresses"].items():
