@@ -82,6 +82,5 @@ class Desk:
         """Whether a shard says that a newer coordinator commands; we are then silent for good."""
         if refused.reason is not Reason.STALE_GENERATION:
             return False
-        if self.is_active:
-            self.superseded = f"another coordinator has taken over ({sender}: {refused.detail})"
+        self.superseded = f"another coordinator has taken over ({sender}: {refused.detail})"
         return True

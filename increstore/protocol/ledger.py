@@ -162,6 +162,7 @@ class Ledger:
         entry.state = ScanState.SUCCEEDED
         entry.evidence = record.evidence
         self.scans_left -= 1
+        assert self.scans_left >= 0, "a scan succeeds once"
 
     def _retry_scheduled(self, record: r.RetryScheduled) -> None:
         entry = self._entry(record.scan, record)
