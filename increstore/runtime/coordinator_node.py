@@ -11,6 +11,7 @@ from increstore.protocol.coordinator import Coordinator, RestoreState
 from increstore.protocol.ready import PublishFailed, PublishTables, TablesPublished
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.node import Node
+from increstore.store.publish import publish
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
-    from increstore.transport.seam import Endpoint
+    from increstore.runtime.prepare import Prepared
+    from increstore.transport.seam import Endpoint, Transport
 
 ENDED = (
     RestoreState.COMPLETED,
@@ -74,3 +76,20 @@ class CoordinatorNode(Node):
 
     def has_ended(self) -> bool:
         return self._coordinator.state in ENDED
+
+
+async def coordinate(
+    prepared: Prepared, core: Coordinator, transport: Transport, journal: Journal
+) -> None:
+    """Run the coordinator, with its log and the publication, until `ENDED`."""
+    tables = [table.table for table in prepared.plan.tables]
+
+    def show_tables() -> None:
+        publish(prepared.job.target, tables)
+
+    performer = CoordinatorPerformer(prepared.log, show_tables)
+    endpoint = transport.attach(COORDINATOR)
+    try:
+        await CoordinatorNode(core, endpoint, performer, journal).run()
+    finally:
+        endpoint.close()

@@ -7,7 +7,6 @@ the coordinator lives here.
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,24 +17,19 @@ from increstore.errors import ExitCode
 from increstore.protocol.coordinator import Coordinator, CoordinatorConfig, RestoreState
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
-from increstore.runtime.coordinator_node import CoordinatorNode, CoordinatorPerformer
+from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
 from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.node import monotonic_ns, wall_ns
-from increstore.runtime.processes import Worker, WorkerPool
-from increstore.runtime.spawn import StartedWorker, worker_pairs
-from increstore.store.publish import publish
 from increstore.transport.memory import MemoryTransport
-from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from increstore.chain.plan import RestorePlan
     from increstore.journal import Journal
     from increstore.runtime.prepare import Prepared
+    from increstore.runtime.spawn import StartedWorker
     from increstore.store.target import TargetDirectory
-    from increstore.transport.seam import Transport
 
 BARRIER_PERIOD_S = 1.0
 TARGET_LOOK_PERIOD_S = 0.5
@@ -113,7 +107,9 @@ async def _work(
         nursery.start_soon(_tell_what_is_awaited, core, journal)
         nursery.start_soon(_watch_target, prepared.directory)
         if prepared.request.on == "tcp":
-            await _run_over_tcp(prepared, core, journal, started)
+            from increstore.runtime.over_tcp import run_over_tcp  # A tenth of a second of imports.
+
+            await run_over_tcp(prepared, core, journal, started)
         else:
             await _run_in_memory(prepared, core, journal)
         nursery.cancel_scope.cancel()
@@ -125,76 +121,8 @@ async def _run_in_memory(prepared: Prepared, core: Coordinator, journal: Journal
     async with trio.open_nursery() as nursery:
         await nursery.start(transport.run)
         nursery.start_soon(host_shards, prepared.job, shards, transport, journal)
-        await _coordinate(prepared, core, transport, journal)
+        await coordinate(prepared, core, transport, journal)
         nursery.cancel_scope.cancel()
-
-
-async def _run_over_tcp(
-    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
-) -> None:
-    token = secrets.token_bytes(16)
-    hosts = _shards_by_host(prepared.plan)
-    directory = {shard: host for host, shards in hosts.items() for shard in shards}
-    directory[COORDINATOR] = COORDINATOR
-    transport = TcpTransport(COORDINATOR, token, directory=directory, addresses={})
-    spec = _worker_spec(prepared, token, directory)
-    workers = [
-        Worker(host, {**spec, "host": host, "shards": shards}) for host, shards in hosts.items()
-    ]
-    for worker, process in zip(workers, started, strict=False):
-        worker.started = process
-    async with trio.open_nursery() as nursery:
-        await nursery.start(transport.run)
-        pool = WorkerPool(workers, prepared.directory.lock_fd, journal, transport.set_address)
-        try:
-            await pool.start({COORDINATOR: transport.listening})
-            nursery.start_soon(pool.run)
-            await _coordinate(prepared, core, transport, journal)
-        finally:
-            pool.kill()
-        nursery.cancel_scope.cancel()
-
-
-def _shards_by_host(plan: RestorePlan) -> dict[str, list[str]]:
-    """Sources and targets in processes of their own."""
-    pairs = worker_pairs()
-    hosts: dict[str, list[str]] = {}
-    for kind, shards in (("sources", source_names(plan)), ("targets", target_names(plan))):
-        for number, shard in enumerate(shards):
-            hosts.setdefault(f"{kind}-{number % pairs}", []).append(shard)
-    return hosts
-
-
-def _worker_spec(prepared: Prepared, token: bytes, directory: dict[str, str]) -> dict[str, object]:
-    plan = prepared.plan
-    return {
-        "token": token.hex(),
-        "directory": directory,
-        "collection": str(plan.collection.absolute()),
-        "upto": plan.backups[-1],
-        "tables": [table.table for table in plan.tables],
-        "sources": plan.sources,
-        "targets": plan.targets,
-        "fingerprint": plan.fingerprint,
-        "restore": prepared.job.restore,
-        "target": str(prepared.job.target.absolute()),
-    }
-
-
-async def _coordinate(
-    prepared: Prepared, core: Coordinator, transport: Transport, journal: Journal
-) -> None:
-    tables = [table.table for table in prepared.plan.tables]
-
-    def show_tables() -> None:
-        publish(prepared.job.target, tables)
-
-    performer = CoordinatorPerformer(prepared.log, show_tables)
-    endpoint = transport.attach(COORDINATOR)
-    try:
-        await CoordinatorNode(core, endpoint, performer, journal).run()
-    finally:
-        endpoint.close()
 
 
 async def _stop_on_signal(work: trio.CancelScope, journal: Journal) -> None:

@@ -5,22 +5,19 @@ Started by `spawn`; `processes.WorkerPool` says what the lines on standard input
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
+import pickle
 import socket
 import sys
 from collections import deque
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from increstore.chain.collection import Collection
-from increstore.chain.plan import plan_restore
-from increstore.errors import BackupChainBroken, UsageError
 from increstore.journal import Journal, JournalEvent
-from increstore.protocol.source_shard import SourceConfig
 from increstore.runtime.cluster import RestoreJob, host_shards
 from increstore.runtime.groups import first_expected
 from increstore.runtime.memory_pool import keep_pages
@@ -132,18 +129,10 @@ async def _follow_parent(transport: TcpTransport, reader: LineReader) -> None:
 
 
 def _job_of(spec: Mapping[str, Any]) -> RestoreJob:
-    """The same plan as the parent's, made from the same manifests."""
-    collection = Path(spec["collection"])
-    manifests = Collection.open(collection).chain(upto=spec["upto"], tables=None).manifests
-    plan = plan_restore(collection, manifests, spec["tables"], spec["sources"], spec["targets"])
-    if plan.fingerprint != spec["fingerprint"]:
-        raise BackupChainBroken(
-            f"{collection}: the collection changed while the restore was starting (plan "
-            f"{plan.fingerprint}, expected {spec['fingerprint']}); run the same command again"
-        )
-    if plan.backups[-1] != spec["upto"]:
-        raise UsageError(f"{collection}: expected the chain up to {spec['upto']}")
-    return RestoreJob(plan, spec["restore"], Path(spec["target"]), SourceConfig())
+    """The parent's own job: the same plan, made once."""
+    job = pickle.loads(base64.b64decode(spec["job"]))  # From our parent, over our own socket pair.
+    assert isinstance(job, RestoreJob)
+    return job
 
 
 if __name__ == "__main__":
