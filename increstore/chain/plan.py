@@ -90,6 +90,11 @@ class TablePlan:
                 return step
         raise KeyError(incremental)
 
+    def step_after(self, step: TableStep) -> TableStep | None:
+        """The next incremental that changes this table, or None."""
+        later = (other for other in self.steps if other.incremental > step.incremental)
+        return next(later, None)
+
     def range_of(self, target: int) -> tuple[Key | None, Key | None]:
         """The keys that target shard owns: from (included) and to (excluded); None is open."""
         low = self.bounds[target - 1] if target else None

@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from increstore import errors
-from increstore.errors import IncrestoreError, StorageFailed
+from increstore.errors import ExitCode, IncrestoreError, StorageFailed
 from increstore.journal import JournalEvent
 from increstore.runtime.spawn import StartedWorker, hand_over_lock, start_worker
 
@@ -114,15 +115,19 @@ class WorkerPool:
     def kill(self) -> None:
         """End every worker now. Nothing is lost: what was acknowledged is durable."""
         for worker in self._workers:
-            if worker.started is not None and worker.started.process.poll() is None:
-                worker.started.process.kill()
+            if worker.started is not None:
+                worker.started.process.kill()  # Does nothing to one that has ended.
+        for worker in self._workers:
+            if worker.started is not None:
+                _reap(worker.started)
 
     async def _begin(self, worker: Worker) -> None:
         """Give a started process its job; it is of use once it says where it listens."""
         if worker.started is None:
             worker.started = start_worker()
         started = worker.started
-        hand_over_lock(started, self._lock_fd)
+        with contextlib.suppress(OSError):  # It has died: the next line tells.
+            hand_over_lock(started, self._lock_fd)
         worker.stream = trio.SocketStream(trio.socket.from_stdlib_socket(started.socket))
         worker.lines = LineReader(worker.stream)
         await self._tell(worker, {"spec": worker.spec})
@@ -143,6 +148,8 @@ class WorkerPool:
                 self._take(worker, line)
             assert worker.started is not None
             code = await _exit_code(worker.started)
+            if code == ExitCode.BUG:
+                raise RuntimeError(f"worker {worker.host} met a bug; its own words are above")
             worker.deaths += 1
             self._journal.emit(worker.host, "worker.died", code=code, deaths=worker.deaths)
             if worker.deaths > RESTARTS_MAX:
@@ -191,6 +198,13 @@ async def _exit_code(started: StartedWorker) -> int:
         await trio.to_thread.run_sync(started.process.wait, abandon_on_cancel=True)
     started.process.kill()
     return started.process.wait()
+
+
+def _reap(started: StartedWorker) -> None:
+    """Take a killed process off the kernel's books, if it ends as it should."""
+    started.socket.close()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        started.process.wait(EXIT_PATIENCE_S)
 
 
 def _error_named(kind: str, text: str) -> IncrestoreError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,7 +17,8 @@ from increstore.runtime.node import Node
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from increstore.chain.plan import TablePlan
+    from increstore.chain.plan import Page, TablePlan, TableStep
+    from increstore.chain.reader import Slice
     from increstore.journal import Journal
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import Record
@@ -53,6 +56,13 @@ class ByteBudget:
             await self._freed.wait()
         self._reserved += bytes_wanted
 
+    def try_reserve(self, bytes_wanted: int) -> bool:
+        """Reserve only when there is ample room: what is not needed yet must not be in the way."""
+        if 2 * (self.used + bytes_wanted) > self._bytes_max:
+            return False
+        self._reserved += bytes_wanted
+        return True
+
     def release(self, bytes_wanted: int) -> None:
         self._reserved -= bytes_wanted
         self._wake()
@@ -63,8 +73,21 @@ class ByteBudget:
         self._freed = trio.Event()
 
 
+@dataclass(slots=True)
+class ReadAhead:
+    """A page that was read before it was asked for; no slices when it could not be read."""
+
+    page: Page
+    slices: tuple[Slice, ...] | None = None
+    done: trio.Event = field(default_factory=trio.Event)
+
+
 class PagePerformer:
-    """Reads one source shard's pages."""
+    """Reads one source shard's pages, and one page ahead into the incremental that comes next.
+
+    Reading is safe before the barrier, applying is not: what is read ahead stays here until the
+    core asks for it, so that the next incremental starts with a page in hand.
+    """
 
     def __init__(
         self,
@@ -79,6 +102,7 @@ class PagePerformer:
         self._sources = sources
         self._budget = budget
         self._limiter = limiter
+        self._ahead: ReadAhead | None = None
 
     async def append(self, records: Sequence[Record]) -> Event | None:
         raise AssertionError("a source shard keeps no durable records")
@@ -94,18 +118,18 @@ class PagePerformer:
             # Asked ahead, or a part without a row: either way nothing follows.
             return PageRead(effect.scan, effect.page, rows=0, batches=(), last=True)
         page = pages[effect.page]
-        await self._budget.reserve(PAGE_BYTES_GUESS)
-        try:
-            slices = await trio.to_thread.run_sync(
-                read_page, self._plan, step, page, limiter=self._limiter
-            )
-        except OSError as error:
-            text = f"{page.path}: cannot be read ({error.strerror}); mend it and run again"
-            return PageFailed(effect.scan, effect.page, transient=True, error=text)
-        except BackupChainBroken as error:
-            return PageFailed(effect.scan, effect.page, transient=False, error=str(error))
-        finally:
-            self._budget.release(PAGE_BYTES_GUESS)
+        slices = await self._take_ahead(page)
+        if slices is None:
+            await self._budget.reserve(PAGE_BYTES_GUESS)
+            try:
+                slices = await self._read(step, page)
+            except OSError as error:
+                text = f"{page.path}: cannot be read ({error.strerror}); mend it and run again"
+                return PageFailed(effect.scan, effect.page, transient=True, error=text)
+            except BackupChainBroken as error:
+                return PageFailed(effect.scan, effect.page, transient=False, error=str(error))
+            finally:
+                self._budget.release(PAGE_BYTES_GUESS)
         return PageRead(
             scan=effect.scan,
             page=effect.page,
@@ -115,6 +139,35 @@ class PagePerformer:
                 for s in slices
             ),
             last=effect.page + 1 == len(pages),
+        )
+
+    async def read_ahead(self, effect: ReadPage) -> None:
+        """After the last page of one incremental: read the first page of the next."""
+        step = self._plan.step(effect.scan.incremental)
+        following = self._plan.step_after(step)
+        if effect.page + 1 != len(step.part(self._number, self._sources)) or following is None:
+            return
+        pages = following.part(self._number, self._sources)
+        if not pages or self._ahead is not None or not self._budget.try_reserve(PAGE_BYTES_GUESS):
+            return
+        self._ahead = ahead = ReadAhead(pages[0])
+        # Whatever is wrong with the page is found, and told, when it is asked for.
+        with contextlib.suppress(OSError, BackupChainBroken):
+            ahead.slices = await self._read(following, ahead.page)
+        ahead.done.set()
+
+    async def _take_ahead(self, page: Page) -> tuple[Slice, ...] | None:
+        """What was read ahead, if it is this page; another page's is of no use any more."""
+        if self._ahead is None:
+            return None
+        ahead, self._ahead = self._ahead, None
+        await ahead.done.wait()
+        self._budget.release(PAGE_BYTES_GUESS)
+        return ahead.slices if ahead.page == page else None
+
+    async def _read(self, step: TableStep, page: Page) -> tuple[Slice, ...]:
+        return await trio.to_thread.run_sync(
+            read_page, self._plan, step, page, limiter=self._limiter, abandon_on_cancel=True
         )
 
 
@@ -132,9 +185,15 @@ class SourceNode(Node):
     ) -> None:
         super().__init__(name, core, endpoint, performer, journal)
         self._source = core
+        self._pages = performer
         self._budget = budget
 
     async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
         wake_at = await super()._step(nursery, event)
         self._budget.hold(self.name, self._source.unapplied_bytes)
         return wake_at
+
+    async def _perform(self, effect: Effect) -> None:
+        await super()._perform(effect)
+        if isinstance(effect, ReadPage):
+            await self._pages.read_ahead(effect)

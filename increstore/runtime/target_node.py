@@ -105,13 +105,20 @@ class StorePerformer:
         try:
             await trio.to_thread.run_sync(self._store.append, group, limiter=self._threads.write)
         except BatchInvalid as invalid:
-            return BatchRejected(invalid.batch.scan, invalid.batch.order, invalid.error)
+            return self._reject(group, invalid)
         except (StorageFailed, StorageCorrupted) as error:
             return self._failure(error)
         for scan in dict.fromkeys(batch.scan for batch in group):
             watermark = max(batch.order for batch in group if batch.scan == scan)
             self.post(BatchesApplied(scan, watermark))
         return None
+
+    def _reject(self, group: list[ApplyBatch], invalid: BatchInvalid) -> BatchRejected:
+        """Nothing of the group was written: keep what other scans sent for the next one."""
+        rejected = invalid.batch
+        kept = [batch for batch in (*group, *self._waiting) if batch.scan != rejected.scan]
+        self._waiting = deque(kept)
+        return BatchRejected(rejected.scan, rejected.order, invalid.error)
 
     async def _finalize(self) -> Event:
         async with self._lock:
