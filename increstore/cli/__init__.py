@@ -70,6 +70,8 @@ def main() -> NoReturn:
     # Imports make many objects that live as long as the process: looking through them again and
     # again costs a fifth of the start. From here on the collector runs, but seldom.
     gc.set_threshold(100_000, 50, 100)
+    # numpy's linear algebra, which we do not use, would start a thread for every core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         code = group.main(standalone_mode=False)
     except click.exceptions.Exit as ended:

@@ -91,9 +91,11 @@ def restore_and_show(
     deadline_s: float | None = None,
 ) -> int:
     """Restore with the display that fits; returns the exit code."""
-    from increstore.runtime.spawn import start_workers
+    from increstore.runtime.spawn import WorkerNursery
 
-    started = start_workers() if request.on == "tcp" else []  # Before the slow imports below.
+    workers = WorkerNursery()
+    if request.on == "tcp":
+        workers.start()  # Before the slow imports below.
     from increstore.cli.display import choose_display
     from increstore.journal import Journal, JournalFile
     from increstore.protocol.coordinator import CoordinatorConfig
@@ -115,7 +117,7 @@ def restore_and_show(
             stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
         )
         with display:
-            outcome = run_restore(prepared, config, journal, started)
+            outcome = run_restore(prepared, config, journal, workers)
         return _end(prepared, outcome, display)
 
 

@@ -13,20 +13,19 @@ from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import source_names, target_names
 from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.processes import Worker, WorkerPool
-from increstore.runtime.spawn import StartedWorker, worker_pairs
+from increstore.runtime.spawn import worker_pairs
 from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from increstore.chain.plan import RestorePlan
     from increstore.journal import Journal
     from increstore.protocol.coordinator import Coordinator
     from increstore.runtime.prepare import Prepared
+    from increstore.runtime.spawn import WorkerNursery
 
 
 async def run_over_tcp(
-    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
+    prepared: Prepared, core: Coordinator, journal: Journal, worker_nursery: WorkerNursery
 ) -> None:
     """Coordinate from here until the restore ends; the workers end with it."""
     token = secrets.token_bytes(16)
@@ -38,17 +37,17 @@ async def run_over_tcp(
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards}) for host, shards in hosts.items()
     ]
-    for worker, process in zip(workers, started, strict=False):
-        worker.started = process
     async with trio.open_nursery() as nursery:
         await nursery.start(transport.run)
-        pool = WorkerPool(workers, prepared.directory.lock_fd, journal, transport.set_address)
+        pool = WorkerPool(
+            workers, nursery_of_workers, prepared.directory.lock_fd, journal, transport.set_address
+        )
         try:
             await pool.start({COORDINATOR: transport.listening})
             nursery.start_soon(pool.run)
             await coordinate(prepared, core, transport, journal)
         finally:
-            pool.kill()
+            pool.close()
         nursery.cancel_scope.cancel()
 
 

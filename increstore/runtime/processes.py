@@ -1,6 +1,6 @@
 """Worker processes for `--on tcp`: started, told what to host, watched, and never left behind.
 
-Parent and worker talk over a socket pair, the worker's standard input, a JSON object a line:
+Parent and worker talk over a socket pair, a JSON object a line:
 
     parent -> worker   {"spec": ..}, {"addresses": {host: [ip, port]}}
     worker -> parent   {"listening": [ip, port]}, {"event": [at, node, name, facts]},
@@ -15,26 +15,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from increstore import errors
-from increstore.errors import ExitCode, IncrestoreError, StorageFailed
+from increstore.errors import IncrestoreError, StorageFailed
 from increstore.journal import JournalEvent
-from increstore.runtime.spawn import StartedWorker, hand_over_lock, start_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from increstore.journal import Journal
+    from increstore.runtime.spawn import WorkerNursery
 
 LINE_BYTES_MAX = 64 << 20
 RESTARTS_MAX = 5
 RESTART_DELAY_S = 0.5
-EXIT_PATIENCE_S = 2.0
 
 Address = tuple[str, int]
 
@@ -47,7 +45,6 @@ class Worker:
     spec: dict[str, Any]
     deaths: int = 0
     address: Address | None = None
-    started: StartedWorker | None = None
     stream: trio.SocketStream | None = None
     lines: LineReader | None = field(default=None, repr=False)
     telling: trio.Lock = field(default_factory=trio.Lock, repr=False)
@@ -82,11 +79,13 @@ class WorkerPool:
     def __init__(
         self,
         workers: Sequence[Worker],
+        nursery: WorkerNursery,
         lock_fd: int,
         journal: Journal,
         on_address: Callable[[str, Address], None],
     ) -> None:
         self._workers = tuple(workers)
+        self._nursery = nursery
         self._lock_fd = lock_fd
         self._journal = journal
         self._on_address = on_address
@@ -110,33 +109,27 @@ class WorkerPool:
                 for worker in self._workers:
                     nursery.start_soon(self._watch, worker)
         finally:
-            self.kill()
+            self.close()
 
-    def kill(self) -> None:
+    def close(self) -> None:
         """End every worker now. Nothing is lost: what was acknowledged is durable."""
         for worker in self._workers:
-            if worker.started is not None:
-                worker.started.process.kill()  # Does nothing to one that has ended.
-        for worker in self._workers:
-            if worker.started is not None:
-                _reap(worker.started)
+            if worker.stream is not None:
+                worker.stream.socket.close()  # It exits as soon as it sees this.
+        self._nursery.close()
 
     async def _begin(self, worker: Worker) -> None:
-        """Give a started process its job; it is of use once it says where it listens."""
-        if worker.started is None:
-            worker.started = start_worker()
-        started = worker.started
-        with contextlib.suppress(OSError):  # It has died: the next line tells.
-            hand_over_lock(started, self._lock_fd)
-        worker.stream = trio.SocketStream(trio.socket.from_stdlib_socket(started.socket))
+        """Make the process and give it its job; it is of use once it says where it listens."""
+        ours = self._nursery.make_worker(self._lock_fd)
+        worker.stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         worker.lines = LineReader(worker.stream)
         await self._tell(worker, {"spec": worker.spec})
         while worker.address is None:
             line = await self._next_line(worker)
             if line is None:
                 raise StorageFailed(
-                    f"worker {worker.host} ended with code {await _exit_code(started)} before it "
-                    "listened; its own words are above; run the same command again"
+                    f"worker {worker.host} ended before it listened; its own words are above; "
+                    "run the same command again"
                 )
             self._take(worker, line)
         self._addresses[worker.host] = worker.address
@@ -146,19 +139,15 @@ class WorkerPool:
         while True:
             while (line := await self._next_line(worker)) is not None:
                 self._take(worker, line)
-            assert worker.started is not None
-            code = await _exit_code(worker.started)
-            if code == ExitCode.BUG:
-                raise RuntimeError(f"worker {worker.host} met a bug; its own words are above")
             worker.deaths += 1
-            self._journal.emit(worker.host, "worker.died", code=code, deaths=worker.deaths)
+            self._journal.emit(worker.host, "worker.died", deaths=worker.deaths)
             if worker.deaths > RESTARTS_MAX:
                 raise StorageFailed(
-                    f"worker {worker.host} died {worker.deaths} times (last exit code {code}); "
-                    "what was applied is safe; mend the cause and run the same command again"
+                    f"worker {worker.host} died {worker.deaths} times; what was applied is safe; "
+                    "mend the cause and run the same command again"
                 )
             await trio.sleep(RESTART_DELAY_S)
-            worker.address = worker.started = None
+            worker.address = None
             await self._begin(worker)
             await self._tell_addresses()
 
@@ -190,21 +179,6 @@ class WorkerPool:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async with worker.telling:
                 await worker.stream.send_all(json.dumps(line).encode() + b"\n")
-
-
-async def _exit_code(started: StartedWorker) -> int:
-    """Wait for a process that has closed its socket; it ends at once, or is made to."""
-    with trio.move_on_after(EXIT_PATIENCE_S):
-        await trio.to_thread.run_sync(started.process.wait, abandon_on_cancel=True)
-    started.process.kill()
-    return started.process.wait()
-
-
-def _reap(started: StartedWorker) -> None:
-    """Take a killed process off the kernel's books, if it ends as it should."""
-    started.socket.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        started.process.wait(EXIT_PATIENCE_S)
 
 
 def _error_named(kind: str, text: str) -> IncrestoreError:

@@ -21,14 +21,12 @@ from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
 from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.node import monotonic_ns, wall_ns
+from increstore.runtime.spawn import WorkerNursery
 from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from increstore.journal import Journal
     from increstore.runtime.prepare import Prepared
-    from increstore.runtime.spawn import StartedWorker
     from increstore.store.target import TargetDirectory
 
 BARRIER_PERIOD_S = 1.0
@@ -50,15 +48,15 @@ def run_restore(
     prepared: Prepared,
     config: CoordinatorConfig,
     journal: Journal,
-    started: Sequence[StartedWorker] = (),
+    started: WorkerNursery | None = None,
 ) -> Outcome:
-    """Restore until the end, a pause or a signal; over TCP in the processes `started`, if any.
+    """Restore until the end, a pause or a signal; over TCP in workers from `started`.
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
     keep_pages()
     try:
-        return trio.run(_run, prepared, config, journal, started)
+        return trio.run(_run, prepared, config, journal, started or WorkerNursery())
     except BaseExceptionGroup as group:
         # A target that was taken away makes all kinds of errors: they are not the cause.
         prepared.directory.require_in_place()
@@ -69,7 +67,7 @@ async def _run(
     prepared: Prepared,
     config: CoordinatorConfig,
     journal: Journal,
-    started: Sequence[StartedWorker],
+    started: WorkerNursery,
 ) -> Outcome:
     core = Coordinator(
         topology_of(prepared.plan, prepared.job.restore),
@@ -89,7 +87,7 @@ async def _run(
 
 
 async def _until_it_ends(
-    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
+    prepared: Prepared, core: Coordinator, journal: Journal, started: WorkerNursery
 ) -> None:
     work = trio.CancelScope()
     async with trio.open_nursery() as nursery:
@@ -101,7 +99,7 @@ async def _until_it_ends(
 
 
 async def _work(
-    prepared: Prepared, core: Coordinator, journal: Journal, started: Sequence[StartedWorker]
+    prepared: Prepared, core: Coordinator, journal: Journal, started: WorkerNursery
 ) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_what_is_awaited, core, journal)

@@ -1,25 +1,34 @@
-"""Starting worker processes: as early as the command line knows that it will need them.
+"""Starting worker processes: early, and the imports paid once.
 
-A worker spends its first half second importing, as its parent does; begun together, neither waits
-for the other. Hence this module imports nothing heavy. A worker that is not told what to do, since
-its parent found a problem first, sees its socket close and exits.
+A worker needs half a second of imports before it can work, as its parent does. So one process, the
+nursery of all workers, starts as soon as the command line knows that workers will be wanted; it
+imports while its parent imports, and then makes each worker by fork. It has a single thread, so
+that forking is safe. Hence this module imports nothing heavy.
+
+Whoever loses the socket to its parent exits: a worker that was told nothing, since a problem was
+found first, as well as one whose parent was killed.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-@dataclass(slots=True)
-class StartedWorker:
-    """A process that waits on `socket` to be told its job."""
-
-    process: subprocess.Popen[bytes]
-    socket: socket.socket
+_SINGLE_THREAD = {
+    "OPENBLAS_NUM_THREADS": "1",  # numpy: we use none of its linear algebra.
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's jemalloc.
+}
+_START = (
+    "import gc; gc.set_threshold(100_000, 50, 100); "
+    "from increstore.runtime.worker import main; main()"
+)
 
 
 def available_cores() -> int:
@@ -34,33 +43,63 @@ def worker_pairs() -> int:
     return max(1, available_cores() // 2)
 
 
-def start_worker() -> StartedWorker:
-    """Start one worker; its standard input is one end of a socket pair, we hold the other."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "increstore.runtime.worker"],
-            stdin=theirs.fileno(),
-            stdout=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers.
-        )
-    return StartedWorker(process, ours)
+class WorkerNursery:
+    """The process that makes workers, as its parent holds it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start the process; returns at once, while it imports."""
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _START],
+                stdin=theirs.fileno(),
+                stdout=subprocess.DEVNULL,
+                env={**os.environ, **_SINGLE_THREAD},
+                start_new_session=True,  # Ctrl-C is for the parent, which then ends its workers.
+            )
+
+    def make_worker(self, lock_fd: int) -> socket.socket:
+        """Make one worker: our end of the socket pair it listens to.
+
+        The worker holds the target's lock too, so that it is free only when the last process that
+        could write has gone.
+        """
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self.start()
+        assert self._socket is not None
+        ours, theirs = socket.socketpair()
+        with theirs:
+            socket.send_fds(self._socket, [b"\n"], [theirs.fileno(), lock_fd])
+        return ours
+
+    def close(self) -> None:
+        """Let the process end; the workers end when their own sockets do."""
+        if self._socket is not None:
+            self._socket.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+        self._process = self._socket = None
 
 
-def start_workers() -> list[StartedWorker]:
-    """All the workers that a restore over TCP will want."""
-    return [start_worker() for _ in range(2 * worker_pairs())]
-
-
-def hand_over_lock(worker: StartedWorker, lock_fd: int) -> None:
-    """Let the worker hold the target's lock too: it is free when the last who could write is gone.
-
-    One byte carries the file; the lines follow it.
-    """
-    socket.send_fds(worker.socket, [b"\n"], [lock_fd])
-
-
-def receive_lock(standard_input: socket.socket) -> int | None:
-    """In the worker: the lock, or None when the parent has gone without a job."""
-    data, files, _, _ = socket.recv_fds(standard_input, 1, 1)
-    return files[0] if data and files else None
+def make_workers_on_demand(work: Callable[[socket.socket], int]) -> None:
+    """In the process of the nursery: fork a worker for every request, until the parent has gone."""
+    requests = socket.socket(fileno=os.dup(sys.stdin.fileno()))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody asks how a worker ended.
+    while True:
+        data, files, _, _ = socket.recv_fds(requests, 1, 2)
+        if not data:
+            return
+        parent, lock = files
+        if os.fork() == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            requests.close()
+            # The lock stays open, and so held, for as long as the worker lives.
+            os._exit(work(socket.socket(fileno=parent)))
+        os.close(parent)
+        os.close(lock)

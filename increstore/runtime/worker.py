@@ -1,6 +1,6 @@
 """A worker process: hosts some shards of one restore and talks to the others over TCP.
 
-Started by `spawn`; `processes.WorkerPool` says what the lines on standard input mean.
+Started by `spawn`; `processes.WorkerPool` says what the lines on its socket mean.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import contextlib
 import json
 import os
 import pickle
-import socket
-import sys
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -22,10 +20,11 @@ from increstore.runtime.cluster import RestoreJob, host_shards
 from increstore.runtime.groups import first_expected
 from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.processes import LineReader
-from increstore.runtime.spawn import receive_lock
+from increstore.runtime.spawn import make_workers_on_demand
 from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Mapping
 
 EVENTS_WAITING_MAX = 100_000
@@ -61,15 +60,16 @@ class Reporter:
 
 
 def main() -> None:
-    """Serve until the parent goes away. Exit code 0 then, 1 after an expected error."""
+    """Make workers for the parent until it goes away."""
     keep_pages()
-    parent = socket.socket(fileno=os.dup(sys.stdin.fileno()))
-    lock = receive_lock(parent)
-    if lock is None:
-        return
-    # The lock stays open, and so held, for as long as this process lives.
+    make_workers_on_demand(work)
+
+
+def work(parent: socket.socket) -> int:
+    """One worker's life: exit code 0 when the parent went away, 1 after an expected error."""
     with contextlib.suppress(KeyboardInterrupt):
-        sys.exit(trio.run(_main, parent))
+        return trio.run(_main, parent)
+    return 1
 
 
 async def _main(parent: socket.socket) -> int:
@@ -133,7 +133,3 @@ def _job_of(spec: Mapping[str, Any]) -> RestoreJob:
     job = pickle.loads(base64.b64decode(spec["job"]))  # From our parent, over our own socket pair.
     assert isinstance(job, RestoreJob)
     return job
-
-
-if __name__ == "__main__":
-    main()
