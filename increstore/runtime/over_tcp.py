@@ -40,7 +40,7 @@ async def run_over_tcp(
     async with trio.open_nursery() as nursery:
         await nursery.start(transport.run)
         pool = WorkerPool(
-            workers, nursery_of_workers, prepared.directory.lock_fd, journal, transport.set_address
+            workers, worker_nursery, prepared.directory.lock_fd, journal, transport.set_address
         )
         try:
             await pool.start({COORDINATOR: transport.listening})
