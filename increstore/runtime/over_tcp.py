@@ -37,18 +37,17 @@ async def run_over_tcp(
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards}) for host, shards in hosts.items()
     ]
-    async with trio.open_nursery() as nursery:
-        await nursery.start(transport.run)
-        pool = WorkerPool(
-            workers, worker_nursery, prepared.directory.lock_fd, journal, transport.set_address
-        )
-        try:
+    lock = prepared.directory.lock_fd
+    pool = WorkerPool(workers, worker_nursery, lock, journal, transport.set_address)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(transport.run)
             await pool.start({COORDINATOR: transport.listening})
             nursery.start_soon(pool.run)
             await coordinate(prepared, core, transport, journal)
-        finally:
-            pool.close()
-        nursery.cancel_scope.cancel()
+            nursery.cancel_scope.cancel()
+    finally:
+        pool.close()  # Only now: nobody reads what the workers say any more.
 
 
 def _shards_by_host(plan: RestorePlan) -> dict[str, list[str]]:

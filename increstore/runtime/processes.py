@@ -104,12 +104,9 @@ class WorkerPool:
 
         Raises: whatever expected error a worker reports; StorageFailed when one keeps dying.
         """
-        try:
-            async with trio.open_nursery() as nursery:
-                for worker in self._workers:
-                    nursery.start_soon(self._watch, worker)
-        finally:
-            self.close()
+        async with trio.open_nursery() as nursery:
+            for worker in self._workers:
+                nursery.start_soon(self._watch, worker)
 
     def close(self) -> None:
         """End every worker now. Nothing is lost: what was acknowledged is durable."""
