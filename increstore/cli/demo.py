@@ -47,7 +47,7 @@ def _demonstrate(
     from increstore.cli.chain import show_chain
     from increstore.cli.restore import restore_and_show
     from increstore.cli.verify import verify_and_show
-    from increstore.runtime.prepare import RestoreRequest
+    from increstore.runtime.request import RestoreRequest
 
     click.secho("The chain", bold=True)
     show_chain(collection)

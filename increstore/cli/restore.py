@@ -13,7 +13,8 @@ from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
     from increstore.cli.display import Display
-    from increstore.runtime.prepare import Prepared, RestoreRequest
+    from increstore.runtime.prepare import Prepared
+    from increstore.runtime.request import RestoreRequest
     from increstore.runtime.restore import Outcome
 
 _SHARDS = click.IntRange(1, 1000)
@@ -70,7 +71,7 @@ def restore(
     The tables appear under --into as TABLE/*.parquet once all is restored and checked; until then
     readers see nothing. The same command again goes on after Ctrl-C, a crash or a power cut.
     """
-    from increstore.runtime.prepare import RestoreRequest
+    from increstore.runtime.request import RestoreRequest
 
     if as_json and plain:
         raise click.UsageError("--json and --plain exclude each other")

@@ -20,6 +20,7 @@ from increstore.errors import TargetRefused, UsageError
 from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.source_shard import SourceConfig
 from increstore.runtime.cluster import RestoreJob
+from increstore.runtime.request import RestoreRequest
 from increstore.runtime.spawn import available_cores
 from increstore.store.coordinator_log import CoordinatorLog
 from increstore.store.target import TargetDirectory, TargetIdentity, examine_target
@@ -34,19 +35,6 @@ if TYPE_CHECKING:
 
 SHARDS_DEFAULT_MAX = 8
 LOCK_PATIENCE_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreRequest:
-    """What a person asked for; None is "not said": the default, or what the target began with."""
-
-    collection: Path
-    target: Path
-    upto: str | None = None
-    tables: tuple[str, ...] = ()
-    sources: int | None = None
-    targets: int | None = None
-    on: str = "memory"
 
 
 @dataclass(frozen=True, slots=True)

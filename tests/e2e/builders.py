@@ -22,7 +22,8 @@ from increstore.chain.backup import TableSource, backup_full, backup_incremental
 from increstore.chain.table_writer import FileLimits
 from increstore.journal import Journal, JournalEvent
 from increstore.protocol.coordinator import CoordinatorConfig
-from increstore.runtime.prepare import RestoreRequest, prepare
+from increstore.runtime.prepare import prepare
+from increstore.runtime.request import RestoreRequest
 from increstore.runtime.restore import Outcome, run_restore
 
 Row = dict[str, Any]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from increstore.protocol.coordinator import RestoreState
-from increstore.runtime.prepare import RestoreRequest
+from increstore.runtime.request import RestoreRequest
 from increstore.verification.verify import verify
 
 from .builders import (
