@@ -13,13 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from increstore.chain.files import make_directories, sync_directory
 from increstore.errors import StorageCorrupted
-from increstore.store.files import (
-    TEMPORARY_SUFFIX,
-    make_directories,
-    sync_directory,
-    told_as_storage_failed,
-)
+from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
 from increstore.store.segment_file import Contents, SegmentFile, cut_tail, damaged, read_segment
 from increstore.store.segment_runs import RUN_SUFFIX, Run, read_run
 from increstore.store.shard_state import CHANGES_SUFFIX, ShardState
@@ -72,19 +68,21 @@ def _recover_control(state: ShardState, final_file: Path) -> None:
         facts = record.facts
         if facts["kind"] == "generation":
             state.generation = facts["generation"]  # Only higher ones are ever written.
-        elif _final_file_stands(final_file, facts["bytes"]):
+        elif final_file_stands(final_file, facts["bytes"]):
             state.finalized = (facts["rows"], facts["digest"])
 
 
-def _final_file_stands(final_file: Path, size: int) -> bool:
+def final_file_stands(final_file: Path, size: int) -> bool:
     """Whether the final rows recorded are still there, or were published since."""
     if not size:
         return True
     with told_as_storage_failed(final_file, "looking for the final rows"):
-        if final_file.exists():
+        # One look, since publication may be under way: it moves the whole folder, and checks for
+        # itself what it moves.
+        try:
             return final_file.stat().st_size == size
-        # Publication moves the whole folder away, and checks for itself what it moves.
-        return not final_file.parent.exists()
+        except FileNotFoundError:
+            return not final_file.parent.exists()
 
 
 def _recover_chain(state: ShardState, names: Sequence[str]) -> None:
