@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from increstore.chain.files import make_directories
 from increstore.chain.keys import Key, encode_key, key_of_row
 from increstore.chain.manifest import FileEntry, RowGroupEntry
-from increstore.chain.staging import make_directories, told_as_storage_failed
+from increstore.chain.staging import told_as_storage_failed
 from increstore.errors import LocalProtocolError
 
 if TYPE_CHECKING:

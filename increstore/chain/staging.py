@@ -10,7 +10,6 @@ Rules of this file:
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import secrets
@@ -18,6 +17,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from increstore.chain.files import free_space_text, make_directories, sync_directory
 from increstore.errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -97,23 +97,6 @@ def write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def sync_directory(directory: Path) -> None:
-    """Make names created, renamed or removed in `directory` durable."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_directories(directory: Path) -> None:
-    """Create `directory` and its missing parents, durably."""
-    missing = [folder for folder in (directory, *directory.parents) if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        sync_directory(folder.parent)
-
-
 @contextlib.contextmanager
 def told_as_storage_failed(path: Path, doing: str) -> Iterator[None]:
     """Turn the operating system's refusals inside the block into `StorageFailed`."""
@@ -121,14 +104,7 @@ def told_as_storage_failed(path: Path, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageFailed(
-            f"{path}: {doing} failed: {error.strerror or error}{_free_space(error, path)}; no "
+            f"{path}: {doing} failed: {error.strerror or error}{free_space_text(error, path)}; no "
             "backup was added, those before are untouched; mend the cause and run the same "
             "command again"
         ) from error
-
-
-def _free_space(error: OSError, path: Path) -> str:
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-        return ""
-    existing = next(folder for folder in (path, *path.parents) if folder.exists())
-    return f" ({shutil.disk_usage(existing).free / 1e6:,.1f} MB free)"

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, cast
 
 import xxhash
 
+from increstore.chain.files import make_directories, sync_directory
 from increstore.errors import RemoteProtocolError, StorageCorrupted, StorageFailed
 from increstore.protocol.plain import from_plain, to_plain
-from increstore.store.files import make_directories, sync_directory, told_as_storage_failed
+from increstore.store.files import told_as_storage_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -12,10 +12,10 @@ import contextlib
 import errno
 import hashlib
 import os
-import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from increstore.chain.files import free_space_text, sync_directory
 from increstore.errors import StorageFailed
 
 if TYPE_CHECKING:
@@ -42,11 +42,10 @@ _REMEDIES = {
 
 def storage_failed(error: OSError, path: Path, doing: str) -> StorageFailed:
     """The failure in a person's words: what was done where, why not, and what to do."""
-    free = _free_space(path) if error.errno in (errno.ENOSPC, errno.EDQUOT) else ""
     remedy = _REMEDIES.get(error.errno or 0, "mend the cause, then run the same command again")
     return StorageFailed(
-        f"{path}: {doing} failed: {error.strerror or error}{free}; this write may have happened "
-        f"in part, everything acknowledged before is safe; {remedy}"
+        f"{path}: {doing} failed: {error.strerror or error}{free_space_text(error, path)}; "
+        f"this write may have happened in part, everything acknowledged before is safe; {remedy}"
     )
 
 
@@ -57,31 +56,6 @@ def told_as_storage_failed(path: Path, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise storage_failed(error, path, doing) from error
-
-
-def _free_space(path: Path) -> str:
-    for folder in (path, *path.parents):
-        with contextlib.suppress(OSError):
-            return f" ({shutil.disk_usage(folder).free / 1e6:,.1f} MB free)"
-    return ""
-
-
-def sync_directory(directory: Path) -> None:
-    """Make names created, renamed or removed in `directory` durable."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def make_directories(directory: Path) -> None:
-    """Create `directory` and its missing parents, durably."""
-    missing = [directory, *directory.parents]
-    missing = [folder for folder in missing if not folder.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(exist_ok=True)
-        sync_directory(folder.parent)
 
 
 def write_at(handle: int, buffers: Sequence[Payload], offset: int) -> int:

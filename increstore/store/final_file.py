@@ -9,13 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from increstore.chain.digest import rows_digest
+from increstore.chain.files import make_directories, sync_directory
 from increstore.chain.merge import merge
-from increstore.store.files import (
-    TEMPORARY_SUFFIX,
-    make_directories,
-    sync_directory,
-    told_as_storage_failed,
-)
+from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

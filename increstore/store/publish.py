@@ -10,13 +10,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from increstore.chain.files import make_directories, sync_directory
 from increstore.errors import StorageCorrupted, TargetRefused
-from increstore.store.files import (
-    make_directories,
-    sync_directory,
-    told_as_storage_failed,
-    write_atomically,
-)
+from increstore.store.files import told_as_storage_failed, write_atomically
 from increstore.store.target import WORK_NAME, TargetPaths
 
 if TYPE_CHECKING:

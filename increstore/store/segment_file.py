@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import xxhash
 
+from increstore.chain.files import sync_directory
 from increstore.errors import StorageCorrupted
-from increstore.store.files import sync_directory, told_as_storage_failed, write_at
+from increstore.store.files import told_as_storage_failed, write_at
 from increstore.store.segment_format import (
     ALIGNMENT,
     AREA_BYTES_MAX,

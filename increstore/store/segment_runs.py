@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from increstore.chain.digest import payload_digest
+from increstore.chain.files import sync_directory
 from increstore.chain.fold import FoldLayout, align
 from increstore.chain.keys import decode_key, encode_key, key_of_row
 from increstore.chain.merge import merge
 from increstore.chain.schema import OP_COLUMN, SET_COLUMN
 from increstore.protocol.messages import StreamEvidence
-from increstore.store.files import TEMPORARY_SUFFIX, sync_directory, told_as_storage_failed
+from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
 from increstore.store.segment_file import (
     Entry,
     SegmentFile,

@@ -18,14 +18,9 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from increstore.chain.files import make_directories, sync_directory
 from increstore.errors import StorageCorrupted, StorageFailed, TargetRefused
-from increstore.store.files import (
-    file_name_of,
-    make_directories,
-    sync_directory,
-    told_as_storage_failed,
-    write_atomically,
-)
+from increstore.store.files import file_name_of, told_as_storage_failed, write_atomically
 from increstore.store.target_lock import take_lock
 
 if TYPE_CHECKING:
