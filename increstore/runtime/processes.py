@@ -4,7 +4,7 @@ Parent and worker talk over a socket pair, a JSON object a line:
 
     parent -> worker   {"spec": ..}, {"addresses": {host: [ip, port]}}
     worker -> parent   {"listening": [ip, port]}, {"event": [at, node, name, facts]},
-                       {"failed": {"kind": .., "text": ..}}
+                       {"failed": {"kind": .., "text": ..}}, {"bug": ..}
 
 A worker whose socket ends has lost its parent and exits at once, whatever it is doing, so that not
 even `kill -9` of the parent leaves one behind. The target's lock is handed on to every worker: it
@@ -163,6 +163,8 @@ class WorkerPool:
                 worker.address = (ip, port)
             case {"failed": {"kind": kind, "text": text}}:
                 raise _error_named(kind, f"{text}")
+            case {"bug": text}:
+                raise RuntimeError(f"worker {worker.host} met a bug: {text}; its words are above")
             case _:
                 raise AssertionError(f"worker {worker.host} said {line}")
 

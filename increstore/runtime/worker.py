@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pickle
+import traceback
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -54,9 +55,10 @@ class Reporter:
     async def flush(self) -> None:
         while self._lines:
             lines = [self._lines.popleft() for _ in range(min(64, len(self._lines)))]
-            await self._parent.send_all(
-                b"".join(json.dumps(line, default=str).encode() + b"\n" for line in lines)
-            )
+            text = b"".join(json.dumps(line, default=str).encode() + b"\n" for line in lines)
+            # Half a line would garble the one that says why this worker ends.
+            with trio.CancelScope(shield=True):
+                await self._parent.send_all(text)
 
 
 def main() -> None:
@@ -84,11 +86,20 @@ async def _main(parent: socket.socket) -> int:
             nursery.start_soon(reporter.run)
             await _serve(first["spec"], reader, reporter, nursery)
     except BaseExceptionGroup as group:
-        error = first_expected(group)
-        reporter.say({"failed": {"kind": type(error).__name__, "text": str(error)}})
+        reporter.say(_last_words(group))
         await reporter.flush()
         return 1
     return 0
+
+
+def _last_words(group: BaseExceptionGroup) -> dict[str, Any]:
+    """What to tell the parent: an expected error, or that this is a bug of ours."""
+    try:
+        error = first_expected(group)
+    except ExceptionGroup as bug:
+        traceback.print_exception(bug)
+        return {"bug": str(bug)}
+    return {"failed": {"kind": type(error).__name__, "text": str(error)}}
 
 
 async def _serve(
