@@ -3,7 +3,7 @@
     python tools/kill_soak.py [--kills 100] [--seed 1] [--rows 300000] [--folder FOLDER]
 
 Each trial restores the demo's chain or a generated larger one, over memory or TCP, and kills the
-whole process, or (TCP) one of its workers, at a random moment of a random phase. Then the same
+whole process, or (TCP) one that it has started, at a random moment of a random phase. Then the same
 command runs again, at once, and may be killed too. In the end: the rows equal what the chain was
 made from, `increstore verify` agrees, nothing that was completed was done again, and no process is
 left. The last line says how many kills fell into which phase. Exit code 1 at the first difference.
@@ -12,7 +12,7 @@ left. The last line says how many kills fell into which phase. Exit code 1 at th
 from __future__ import annotations
 
 import argparse
-import contextlib
+import itertools
 import json
 import os
 import random
@@ -181,7 +181,7 @@ class Case:
         if code:
             raise Failed(f"the undisturbed restore ended with {code}: {errors}")
         changes = sorted((at, name) for name, ats in again.entered.items() for at in ats)
-        for (at, name), (until, _) in zip(changes, changes[1:], strict=False):
+        for (at, name), (until, _) in itertools.pairwise(changes):
             self.seconds[name] = max(self.seconds.get(name, 0.0), until - at)
         check(self, target)
         shutil.rmtree(target)
@@ -217,7 +217,7 @@ def trial(case: Case, folder: Path, dice: random.Random, tally: Tally) -> None:
     kills = dice.randint(1, KILLS_IN_A_TRIAL_MAX)
     for attempt in range(kills + 1):
         run = Watched(case.command(target), token, case.scans, case.targets)
-        victim = _Victim(case, run, dice, tally) if attempt < kills else None
+        victim = _Victim(case, run, token, dice, tally) if attempt < kills else None
         began = time.monotonic()
         code, errors = run.follow(victim or (lambda _phase: None))
         tally.slowest_s = max(tally.slowest_s, time.monotonic() - began)
@@ -242,8 +242,10 @@ def trial(case: Case, folder: Path, dice: random.Random, tally: Tally) -> None:
 class _Victim:
     """Kills the process or a worker a random while after a random phase was entered."""
 
-    def __init__(self, case: Case, run: Watched, dice: random.Random, tally: Tally) -> None:
-        self._run, self._tally = run, tally
+    def __init__(
+        self, case: Case, run: Watched, token: str, dice: random.Random, tally: Tally
+    ) -> None:
+        self._run, self._token, self._tally = run, token, tally
         self._phase = dice.choice(KILLED_PHASES)
         self._entries_left = dice.randint(1, 3) if self._phase in ("incremental", "seal") else 1
         self._delay = dice.random() * case.seconds.get(self._phase, 0.0)
@@ -263,7 +265,7 @@ class _Victim:
     def _kill(self) -> None:
         pid = self._run.process.pid
         if self._of_worker:
-            workers = _children(pid)
+            workers = [other for other in _holders_of(self._token) if other != pid]
             if workers:
                 os.kill(self._dice.choice(workers), signal.SIGKILL)
                 self._killed_worker = self._run.phase
@@ -279,15 +281,6 @@ class _Victim:
             self._tally.workers[self._killed_worker] += 1
         elif self._killed_whole:
             self._tally.whole[self._run.phase] += 1
-
-
-def _children(pid: int) -> list[int]:
-    """The processes that any thread of `pid` has started and that still live."""
-    found: list[int] = []
-    for file in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(number) for number in file.read_text().split()]
-    return found
 
 
 def _no_process_is_left(token: str) -> None:
