@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +11,7 @@ from increstore.chain.digest import rows_digest
 from increstore.chain.keys import Key, cut, key_of_row
 from increstore.chain.layout import FoldLayout, align
 from increstore.chain.merge import merge
-from increstore.chain.plan import plan_restore
+from increstore.chain.page_runs import page_runs, plan_of
 from increstore.chain.reader import load_page
 from increstore.errors import BackupChainBroken
 
@@ -26,31 +25,6 @@ if TYPE_CHECKING:
 DIGEST_MASK = (1 << 64) - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _PageOfRun:
-    """A row group that `merge` reads when its turn comes."""
-
-    step: TableStep
-    page: Page
-    layout: FoldLayout
-
-    @property
-    def first(self) -> Key:
-        return self.page.first_key
-
-    @property
-    def last(self) -> Key:
-        """A bound: no key of the page is above it."""
-        return self.page.next_key or self.page.first_key
-
-    @property
-    def rows(self) -> int:
-        return self.page.rows
-
-    def load(self) -> pa.RecordBatch:
-        return align(load_page(self.step, self.page), self.step.incremental, self.layout)
-
-
 def state_rows(chain: BackupChain, table: str) -> Iterator[pa.RecordBatch]:
     """The rows of `table` after the last backup of a valid chain, sorted by key.
 
@@ -58,13 +32,14 @@ def state_rows(chain: BackupChain, table: str) -> Iterator[pa.RecordBatch]:
     Raises: BackupChainBroken when a file is damaged, or the rows are not those the last manifest
     promises (known only after the last batch); OSError.
     """
-    plan = plan_restore(
-        chain.collection.path, chain.manifests, [table], sources=1, targets=1
-    ).tables[0]
+    plan = plan_of(chain, table)
     layout = FoldLayout(plan.final, plan.column_since)
-    runs = [[_PageOfRun(step, page, layout) for page in step.pages] for step in plan.steps]
+
+    def read(step: TableStep, page: Page) -> pa.RecordBatch:
+        return align(load_page(step, page), step.incremental, layout)
+
     rows = digest = 0
-    for batch in merge(runs, layout, as_rows=True):
+    for batch in merge(page_runs(plan, read), layout, as_rows=True):
         rows += batch.num_rows
         digest += rows_digest(batch, plan.final)
         yield batch
