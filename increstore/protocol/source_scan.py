@@ -74,7 +74,6 @@ class SourceScan:
         "_config",
         "_outbox",
         "_pages",
-        "_sample_at",
         "bytes_held",
         "generation",
         "is_fenced",
@@ -97,7 +96,6 @@ class SourceScan:
         self._config = config
         self._outbox = outbox
         self._pages = PagesAhead(config.pages_ahead, config.bytes_max)
-        self._sample_at = 0
 
     # --- What happens to it.
 

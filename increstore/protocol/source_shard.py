@@ -107,10 +107,6 @@ class SourceShard:
         """Payload bytes held because no target has confirmed them yet."""
         return self._scan.bytes_held if self._scan else 0
 
-    @property
-    def unapplied_batches(self) -> int:
-        return self._scan.unapplied if self._scan else 0
-
     def view(self) -> SourceView:
         scan = self._scan
         if scan is None:

@@ -40,11 +40,6 @@ class TableTopology:
     rows: int | None
     digest: int | None
 
-    def previous(self, incremental: int) -> int | None:
-        """The incremental whose seal must stand before `incremental` may be applied."""
-        earlier = [n for n in self.incrementals if n < incremental]
-        return earlier[-1] if earlier else None
-
 
 @dataclass(frozen=True, slots=True)
 class Topology:
