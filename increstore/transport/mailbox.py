@@ -12,6 +12,8 @@ from increstore.protocol.messages import ApplyChanges
 from increstore.transport.room import BufferLimits, Room
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from increstore.protocol.messages import Message, Payload
     from increstore.transport.seam import LinkCounters
 
@@ -98,6 +100,36 @@ class Mailboxes:
             self._counters.received += 1
         else:
             self._counters.dropped += 1
+
+
+class MailboxEndpoint:
+    """A node of this process, as the node holds it: its mailbox, and its transport's `send`."""
+
+    def __init__(
+        self,
+        mailboxes: Mailboxes,
+        node: str,
+        send: Callable[[str, str, Message], Awaitable[None]],
+    ) -> None:
+        """Raises: LocalProtocolError when the name is taken."""
+        self._mailboxes = mailboxes
+        self._mailbox = mailboxes.open(node)
+        self._send = send
+
+    async def send(self, receiver: str, message: Message) -> None:
+        """Raises: LocalProtocolError when the node was closed."""
+        if not self._mailbox.is_open:
+            raise LocalProtocolError(f"{self._mailbox.node}: sends after it was closed")
+        await trio.lowlevel.checkpoint()
+        await self._send(self._mailbox.node, receiver, message)
+
+    async def receive(self) -> tuple[str, Message]:
+        """The oldest message. Raises: LocalProtocolError when the node is or becomes closed."""
+        return await self._mailbox.get()
+
+    def close(self) -> None:
+        """Detach; messages to the node are dropped from now on."""
+        self._mailboxes.close(self._mailbox)
 
 
 def _size_of(message: Message) -> int | None:

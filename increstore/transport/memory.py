@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from increstore.errors import LocalProtocolError
 from increstore.transport.codec import decode, encode
-from increstore.transport.mailbox import Mailbox, Mailboxes, payload_bytes
+from increstore.transport.mailbox import MailboxEndpoint, Mailboxes, payload_bytes
 from increstore.transport.room import BufferLimits
 from increstore.transport.seam import Endpoint, LinkCounters
 
@@ -34,7 +33,7 @@ class MemoryTransport:
 
     def attach(self, node: str) -> Endpoint:
         """The mailbox of a node. Raises: LocalProtocolError when the name is taken."""
-        return _MemoryEndpoint(self, self.mailboxes.open(node))
+        return MailboxEndpoint(self.mailboxes, node, self.send)
 
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Nothing to serve; waits to be cancelled, as every transport does."""
@@ -49,21 +48,3 @@ class MemoryTransport:
         self.counters.bytes_sent += size
         self.counters.bytes_received += size
         await self.mailboxes.deliver(*decode(header, payload))
-
-
-class _MemoryEndpoint:
-    def __init__(self, transport: MemoryTransport, mailbox: Mailbox) -> None:
-        self._transport = transport
-        self._mailbox = mailbox
-
-    async def send(self, receiver: str, message: Message) -> None:
-        if not self._mailbox.is_open:
-            raise LocalProtocolError(f"{self._mailbox.node}: sends after it was closed")
-        await trio.lowlevel.checkpoint()
-        await self._transport.send(self._mailbox.node, receiver, message)
-
-    async def receive(self) -> tuple[str, Message]:
-        return await self._mailbox.get()
-
-    def close(self) -> None:
-        self._transport.mailboxes.close(self._mailbox)

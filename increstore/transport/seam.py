@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LinkCounters:
-    """What a transport did, for the journal and for tests."""
+    """What a transport did: counted since it started; headers and rows both count as bytes."""
 
     sent: int = 0
     received: int = 0

@@ -21,7 +21,7 @@ from increstore.transport.codec import decode, encode
 from increstore.transport.framing import encode_frame
 from increstore.transport.handshake import HOST_NAME_BYTES_MAX, NONCE_BYTES, Hello
 from increstore.transport.link import Link, PeerStatus
-from increstore.transport.mailbox import Mailbox, Mailboxes, payload_bytes
+from increstore.transport.mailbox import MailboxEndpoint, Mailboxes, payload_bytes
 from increstore.transport.seam import Endpoint, LinkCounters
 from increstore.transport.wire import Address, TcpSettings, open_listener
 
@@ -94,10 +94,7 @@ class TcpTransport:
                 f"{node}: attached at host {self.host!r}, but the directory says"
                 f" {self._directory.get(node)!r}"
             )
-        return _TcpEndpoint(self, self._mailboxes.open(node))
-
-    def detach(self, mailbox: Mailbox) -> None:
-        self._mailboxes.close(mailbox)
+        return MailboxEndpoint(self._mailboxes, node, self.send)
 
     def set_address(self, host: str, address: Address) -> None:
         """Where a host listens, from now on; our own is ignored."""
@@ -173,21 +170,3 @@ class TcpTransport:
     def _knows_host(self, host: str) -> bool:
         known = host in self._addresses or host in self._directory.values()
         return known and host != self.host
-
-
-class _TcpEndpoint:
-    def __init__(self, transport: TcpTransport, mailbox: Mailbox) -> None:
-        self._transport = transport
-        self._mailbox = mailbox
-
-    async def send(self, receiver: str, message: Message) -> None:
-        if not self._mailbox.is_open:
-            raise LocalProtocolError(f"{self._mailbox.node}: sends after it was closed")
-        await trio.lowlevel.checkpoint()
-        await self._transport.send(self._mailbox.node, receiver, message)
-
-    async def receive(self) -> tuple[str, Message]:
-        return await self._mailbox.get()
-
-    def close(self) -> None:
-        self._transport.detach(self._mailbox)
