@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,9 +100,7 @@ def restore_and_show(
         workers.start()  # Before the slow imports below.
     from increstore.cli.display import choose_display
     from increstore.journal import Journal, JournalFile
-    from increstore.protocol.coordinator import CoordinatorConfig
     from increstore.runtime.prepare import prepare
-    from increstore.runtime.restore import run_restore
 
     journal = Journal()
     with ExitStack() as stack:
@@ -109,7 +108,13 @@ def restore_and_show(
             journal_file = JournalFile(journal_path)
             stack.callback(journal_file.close)
             journal.subscribe(journal_file)
-        prepared = prepare(request)
+        with ThreadPoolExecutor(1) as pool:
+            # Checksums leave a core to spare: the rest of the imports use it.
+            preparing = pool.submit(prepare, request)
+            from increstore.protocol.coordinator import CoordinatorConfig
+            from increstore.runtime.restore import run_restore
+
+            prepared = preparing.result()
         stack.callback(prepared.directory.close)
         stack.callback(prepared.log.close)
         display = choose_display(prepared, as_json=as_json, plain=plain)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import trio
 
-from increstore.protocol.source_shard import SourceConfig, SourceShard
+from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.topology import (
     TableTopology,
     Topology,
@@ -24,24 +23,14 @@ from increstore.store.target import TargetPaths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from increstore.chain.plan import RestorePlan, TablePlan
     from increstore.journal import Journal
+    from increstore.runtime.job import RestoreJob
     from increstore.transport.seam import Transport
 
 BYTES_UNAPPLIED_MAX = 128 << 20
 """What all source shards of one process may hold unapplied, together."""
-
-
-@dataclass(frozen=True, slots=True)
-class RestoreJob:
-    """A restore as every process that hosts a part of it sees it."""
-
-    plan: RestorePlan
-    restore: str
-    target: Path
-    source_config: SourceConfig
 
 
 def topology_of(plan: RestorePlan, restore: str) -> Topology:
@@ -139,7 +128,7 @@ async def _run_source(
 ) -> None:
     table = job.plan.table(table_of(shard))
     targets = tuple(target_name(table.table, n) for n in range(len(table.bounds) + 1))
-    core = SourceShard(shard, targets, job.source_config)
+    core = SourceShard(shard, targets)
     performer = PagePerformer(table, _number(shard), job.plan.sources, budget, threads.read)
     endpoint = transport.attach(shard)
     try:

@@ -18,8 +18,7 @@ from increstore.chain.plan import plan_restore
 from increstore.chain.validate import require_valid
 from increstore.errors import TargetRefused, UsageError
 from increstore.protocol.records import IncrementalCompleted
-from increstore.protocol.source_shard import SourceConfig
-from increstore.runtime.cluster import RestoreJob
+from increstore.runtime.job import RestoreJob
 from increstore.runtime.request import RestoreRequest
 from increstore.runtime.spawn import available_cores
 from increstore.store.coordinator_log import CoordinatorLog
@@ -178,7 +177,7 @@ def prepare(request: RestoreRequest) -> Prepared:
             tables=_chosen(request),
         )
         directory.claim(wanted)
-        job = RestoreJob(plan, wanted.restore, request.target, SourceConfig())
+        job = RestoreJob(plan, wanted.restore, request.target)
         log, history = _remember(plan, directory, is_new=identity is None)
         return Prepared(request, job, directory, log, history, newer)
     except BaseException:

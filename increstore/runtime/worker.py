@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from increstore.journal import Journal, JournalEvent
-from increstore.runtime.cluster import RestoreJob, host_shards
+from increstore.runtime.cluster import host_shards
 from increstore.runtime.groups import first_expected
+from increstore.runtime.job import RestoreJob
 from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.processes import LineReader
 from increstore.runtime.spawn import make_workers_on_demand
