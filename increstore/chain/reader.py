@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from increstore.chain.plan import Page, TablePlan, TableStep
 
-BATCH_ROWS_MAX = 16_384
-BATCH_BYTES_AIM = 4 << 20
+BATCH_ROWS_MAX = 65_536
+BATCH_BYTES_AIM = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
