@@ -188,10 +188,14 @@ def _print_text(collection: Path, manifest: Manifest) -> None:
         if entry.change == "unchanged":
             text = "unchanged"
         elif entry.change == "full":
-            text = f"{entry.rows:,} rows"
+            text = _count(entry.rows, "row")
         else:
-            text = f"{entry.upserts:,} upserts, {entry.erases:,} erases"
+            text = f"{_count(entry.upserts, 'upsert')}, {_count(entry.erases, 'erase')}"
         size = size_text(sum(file.bytes for file in entry.files)) if entry.files else "no rows"
         left = "" if entry.change == "full" else f", {entry.rows:,} rows now"
         size = "" if entry.change == "unchanged" else f", {size}"
         click.echo(f"  {name:<{width}}  {text}{size}{left}", err=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

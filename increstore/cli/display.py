@@ -62,7 +62,6 @@ class PlainLines:
         self.progress.count_done(done_before(prepared))
         self._began = time.monotonic()
         self._last_progress = self._began
-        self._last_wait = ""
 
     def __enter__(self) -> PlainLines:
         self.say(opening(self.prepared))
@@ -175,9 +174,10 @@ def done_before(prepared: Prepared) -> list[int]:
 def opening(prepared: Prepared) -> str:
     plan = prepared.plan
     done = len(done_before(prepared))
-    begun = f"resuming after {done} of {len(plan.backups)} backups" if prepared.resumes else "start"
+    all_backups = _count(len(plan.backups), "backup")
+    begun = f"resuming after {done} of {all_backups}" if prepared.resumes else "start"
     return (
-        f"{begun}: {_count(len(plan.tables), 'table')}, {_count(len(plan.backups), 'backup')}, "
+        f"{begun}: {_count(len(plan.tables), 'table')}, {all_backups}, "
         f"{plan.change_rows:,} rows; {plan.sources} to {plan.targets} shards "
         f"{'in memory' if prepared.request.on == 'memory' else 'over TCP'}"
     )
@@ -265,16 +265,30 @@ def _completed_lines(prepared: Prepared, outcome: Outcome, seconds: float) -> li
     if outcome.was_complete:
         head = f"{target} is already restored up to {plan.backups[-1]}; nothing was done"
     else:
-        rate = f" ({plan.change_rows / seconds:,.0f} rows/s)" if seconds > 0 else ""
-        head = (
-            f"restored up to {plan.backups[-1]} in {seconds:.2f} s: "
-            f"{plan.change_rows:,} rows scanned{rate}, counts and digests agree"
-        )
+        head = f"restored up to {plan.backups[-1]}"
     width = max(len(table.table) for table in plan.tables)
-    return [head] + [
+    return [head, *_work_line(prepared, outcome, seconds)] + [
         f"  {table.table:<{width}}  {table.rows:>12,} rows  {target / table.table}/*.parquet"
         for table in plan.tables
     ]
+
+
+def _work_line(prepared: Prepared, outcome: Outcome, seconds: float) -> list[str]:
+    """What this run did: after a resume that is less than the whole chain."""
+    if outcome.was_complete:
+        return []
+    rows = rows_to_scan(prepared)
+    rate = f" ({rows / seconds:,.0f} rows/s)" if rows and seconds > 0 else ""
+    kept = prepared.plan.change_rows - rows
+    before = f", {kept:,} in earlier runs" if kept else ""
+    return [f"  in {seconds:.2f} s: {rows:,} rows scanned{rate}{before}; counts and digests agree"]
+
+
+def rows_to_scan(prepared: Prepared) -> int:
+    """Rows of the backups that no earlier run has completed."""
+    done = set(done_before(prepared))
+    steps = (step for table in prepared.plan.tables for step in table.steps)
+    return sum(step.rows for step in steps if step.incremental not in done)
 
 
 def _newer_line(prepared: Prepared) -> list[str]:

@@ -46,7 +46,7 @@ def test_a_full_and_an_incremental_backup_say_what_they_hold(shop):
     result = run(shop, "--incremental", "shop/orders=@orders.csv")
     lines = result.stderr.splitlines()
     assert lines[1] == "  shop/items   unchanged, 2 rows now"
-    assert lines[2].startswith("  shop/orders  2 upserts, 1 erases, ")
+    assert lines[2].startswith("  shop/orders  2 upserts, 1 erase, ")
     assert lines[2].endswith(", 2 rows now")
     assert shop.state() == [
         {"id": 1, "v": "A", "price": 1.5},
