@@ -10,6 +10,7 @@ opened by one `journal.opened` event that carries the format number.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable
@@ -94,4 +95,6 @@ class JournalFile:
             ) from error
 
     def close(self) -> None:
-        self._file.close()
+        # What could not be written was told when it was; closing only tries it once more.
+        with contextlib.suppress(OSError):
+            self._file.close()

@@ -165,5 +165,3 @@ def test_a_second_ctrl_c_ends_at_once_and_still_gives_the_cursor_back(varied, tm
     assert terminal.follow(press_twice_when_it_runs) == 7
     assert terminal.cursor_is_visible
     assert_says(terminal.shown.decode(), ["go on with", "increstore restore"])
-
-
