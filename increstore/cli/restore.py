@@ -108,13 +108,15 @@ def restore_and_show(
             journal_file = JournalFile(journal_path)
             stack.callback(journal_file.close)
             journal.subscribe(journal_file)
-        with ThreadPoolExecutor(1) as pool:
-            # Checksums leave a core to spare: the rest of the imports use it.
-            preparing = pool.submit(prepare, request)
-            from increstore.protocol.coordinator import CoordinatorConfig
-            from increstore.runtime.restore import run_restore
+        pool = ThreadPoolExecutor(1)
+        # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
+        stack.callback(pool.shutdown, wait=False)
+        preparing = pool.submit(prepare, request)
+        # Checksums leave a core to spare: the rest of the imports use it.
+        from increstore.protocol.coordinator import CoordinatorConfig
+        from increstore.runtime.restore import run_restore
 
-            prepared = preparing.result()
+        prepared = preparing.result()
         stack.callback(prepared.directory.close)
         stack.callback(prepared.log.close)
         display = choose_display(prepared, as_json=as_json, plain=plain)

@@ -1,0 +1,51 @@
+"""Ctrl-C before the restore has begun: while checksums are computed, which may take minutes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from chain.builder import a_shop_with_three_incrementals
+
+FAR_TOO_LONG = 64 << 30
+READ_BEFORE_INTERRUPT = 200 << 20
+
+
+def swell(collection: Path) -> None:
+    """Make the first data file so long, by a hole, that its checksum takes far too long."""
+    manifest = next(collection.glob("*_full/manifest.json"))
+    facts = json.loads(manifest.read_text(encoding="utf-8"))
+    table = min(facts["tables"])
+    entry = facts["tables"][table]["files"][0]
+    entry["bytes"] = FAR_TOO_LONG
+    manifest.write_text(json.dumps(facts), encoding="utf-8")
+    os.truncate(manifest.parent / table / entry["path"], FAR_TOO_LONG)
+
+
+def bytes_read(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/io").read_text(encoding="utf-8").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's count of bytes read")
+def test_ctrl_c_while_checksums_are_computed_ends_at_once(tmp_path):
+    shop = a_shop_with_three_incrementals(tmp_path)
+    swell(shop.path)
+    target = tmp_path / "restored"
+    command = [sys.executable, "-m", "increstore", "restore", shop.path, "--into", target]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        try:
+            while bytes_read(running.pid) < READ_BEFORE_INTERRUPT:
+                assert running.poll() is None
+            running.send_signal(signal.SIGINT)
+            _, errors = running.communicate(timeout=10)
+        finally:
+            running.kill()
+    assert running.returncode == 7, errors
+    assert errors.splitlines()[-1] == "stopped"
+    assert not target.exists()
