@@ -127,6 +127,8 @@ class Watched:
                 self.entered.setdefault(phase, []).append(time.monotonic())
                 on_phase(phase)
         errors = self.process.stderr.read()
+        self.process.stdout.close()
+        self.process.stderr.close()
         return self.process.wait(), errors
 
     def _phase_after(self, event: dict[str, Any]) -> str:

@@ -81,6 +81,15 @@ def processes_with(token: str) -> list[int]:
     return found
 
 
+def parent_of(pid: int) -> int:
+    """The process that started `pid`; 0 when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0
+    return int(next(line for line in status.splitlines() if line.startswith("PPid:")).split()[1])
+
+
 def comes_true(condition: Callable[[], bool], seconds: float) -> bool:
     """Whether `condition` holds at some moment of the next `seconds`."""
     until = time.monotonic() + seconds

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .builders import Depot, assert_says, visible_rows
-from .commands import Command, Terminal, comes_true, processes_with
+from .commands import Command, Terminal, comes_true, parent_of, processes_with
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -89,7 +89,8 @@ def test_a_killed_worker_is_replaced_and_the_restore_completes(varied: Depot, tm
     target, token = tmp_path / "target", uuid.uuid4().hex
     command = _command(varied, target, "--on", "tcp", TOKEN=token)
     command.until("incremental.completed", incremental=0)
-    workers = [pid for pid in processes_with(token) if pid != command.process.pid]
+    makers = [pid for pid in processes_with(token) if parent_of(pid) == command.process.pid]
+    workers = [pid for pid in processes_with(token) if parent_of(pid) in makers]
     os.kill(workers[0], signal.SIGKILL)
     code, errors = command.ends()
     assert code == 0, errors
