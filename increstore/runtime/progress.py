@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 RATE_WINDOW_NS = 10_000_000_000
 RATE_SAMPLES_MAX = 64
+_ENDS = {f"restore.{end}" for end in ("completed", "failed", "paused", "cancelled", "interrupted")}
 
 
 @dataclass(slots=True)
@@ -46,6 +47,7 @@ class RestoreProgress:
             for table in plan.tables
             for step in table.steps
         }
+        self._backups = len(plan.backups)
         self._samples: list[tuple[int, int]] = []
 
     @property
@@ -65,13 +67,17 @@ class RestoreProgress:
         """Take as done what an earlier run completed."""
         for incremental in incrementals:
             self._complete(incremental)
+        if self.incrementals_done == self._backups:
+            self.state = "merging"
 
     def __call__(self, event: JournalEvent) -> None:
         """Fold one event."""
         facts = event.facts
         match event.name:
             case "incremental.started":
-                self.state, self.incremental = "applying", facts["incremental"]
+                self._begin(facts["incremental"])
+            case "scan.asked" if facts["incremental"] > self.incremental:
+                self._begin(facts["incremental"])  # Started by an earlier run: told only there.
             case "scan.progress" if facts["incremental"] == self.incremental:
                 table = self.tables[table_of(facts["source"])]
                 table.rows_running[facts["source"]] = facts["rows_applied"]
@@ -83,18 +89,22 @@ class RestoreProgress:
             case "incremental.completed":
                 self._complete(facts["incremental"])
                 self._sample(event.at)
-            case "restore.finalizing":
-                self.state = "merging"
-            case "target.finalized":
-                self.shards_merged += 1
             case "barrier.waits":
                 self.waits = facts["says"]
             case _:
-                self._ended(event.name)
+                self._finish(event.name)
 
-    def _ended(self, name: str) -> None:
-        if name in ("restore.completed", "restore.failed", "restore.paused"):
+    def _finish(self, name: str) -> None:
+        """Fold what comes after the last incremental, or ends it all before."""
+        if name == "restore.finalizing":
+            self.state, self.waits = "merging", ""
+        elif name == "target.finalized":
+            self.shards_merged += 1
+        elif name in _ENDS:
             self.state = name.removeprefix("restore.")
+
+    def _begin(self, incremental: int) -> None:
+        self.state, self.incremental = "applying", incremental
 
     def rate(self) -> float | None:
         """Rows applied a second over the last seconds; None before it can be told."""
@@ -111,6 +121,7 @@ class RestoreProgress:
 
     def _complete(self, incremental: int) -> None:
         self.incrementals_done += 1
+        self.waits = ""
         for (table, number), rows in self._rows_of_step.items():
             if number == incremental:
                 self.tables[table].rows_done += rows
