@@ -6,6 +6,7 @@ Style and types are the linters' work (`make lint`); here stand the rules that t
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -156,6 +157,24 @@ def test_every_dependency_is_pinned_and_has_its_reason_in_the_architecture_page(
     wanted = [name.partition(">")[0].lower() for name in project["dependencies"] + extras]
     assert [name for name in wanted if f"\n{name}==" not in pinned] == []
     assert [name for name in wanted if f"`{name}`" not in reasons] == []
+
+
+def test_the_bounds_on_memory_in_the_architecture_page_are_those_of_the_code():
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| [^|]+ \| ([\d,]+)( MiB)? \| `([\w.]+):([\w.]+)` \|", page, re.MULTILINE)
+    assert len(rows) >= 10
+    written = {
+        f"{module}:{name}": int(number.replace(",", "")) * (1 << 20 if unit else 1)
+        for number, unit, module, name in rows
+    }
+    assert {place: bound_in_the_code(*place.split(":")) for place in written} == written
+
+
+def bound_in_the_code(module: str, name: str) -> int:
+    """A constant, or the default of a field as `Class.field`."""
+    owner, _, field = name.rpartition(".")
+    found = importlib.import_module(f"increstore.{module}")
+    return getattr(getattr(found, owner)() if owner else found, field)
 
 
 def test_the_readme_shows_every_command():
