@@ -177,6 +177,22 @@ def bound_in_the_code(module: str, name: str) -> int:
     return getattr(getattr(found, owner)() if owner else found, field)
 
 
+def test_every_event_of_a_run_is_described():
+    drivers = [PACKAGE / "journal.py", *sorted((PACKAGE / "runtime").glob("*.py"))]
+    names = {
+        node.value
+        for path in drivers
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.fullmatch(r"[a-z]+\.[a-z]+(_[a-z]+)*", node.value)
+    }
+    page = (ROOT / "docs" / "JSON.md").read_text(encoding="utf-8")
+    assert len(names) > 20
+    assert (
+        sorted(name for name in names if f"`{name}`" not in page and f'"{name}"' not in page) == []
+    )
+
+
 def test_the_readme_shows_every_command():
     from increstore.cli import group
 
