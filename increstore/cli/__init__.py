@@ -81,7 +81,8 @@ def main() -> NoReturn:
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
-        code = ExitCode.PAUSED
+        # A thread may be deep in checksums: to exit in the usual way would be to wait for it.
+        os._exit(ExitCode.PAUSED)
     except IncrestoreError as error:
         show_error(error)
         code = error.exit_code

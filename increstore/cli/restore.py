@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -95,6 +96,7 @@ def restore_and_show(
     """Restore with the display that fits; returns the exit code."""
     from increstore.runtime.spawn import WorkerNursery
 
+    _hear_every_stop()
     workers = WorkerNursery()
     if request.on == "tcp":
         workers.start()  # Before the slow imports below.
@@ -127,6 +129,13 @@ def restore_and_show(
         with display:
             outcome = run_restore(prepared, config, journal, workers)
         return _end(prepared, outcome, display)
+
+
+def _hear_every_stop() -> None:
+    """Until the restore runs and listens itself, a signal ends the command as Ctrl-C does."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # Under nohup it is ignored, and stays so.
+            signal.signal(number, signal.default_int_handler)
 
 
 def _ns(seconds: float | None) -> int | None:

@@ -124,6 +124,33 @@ def test_a_reader_that_leaves_does_not_end_the_restore(varied: Depot, tmp_path: 
     assert visible_rows(target) == varied.expected[-1]
 
 
+@pytest.mark.parametrize("number", STOPS)
+def test_a_signal_before_it_starts_ends_at_once_whatever_a_thread_is_reading(
+    damaged: Depot, tmp_path: Path, number
+):
+    """A manifest that never ends stands for minutes of checksums."""
+    manifest = damaged.manifest(2)
+    manifest.unlink()
+    os.mkfifo(manifest)
+    command = _command(damaged, tmp_path / "target")
+    writers: list[int] = []
+    assert comes_true(lambda: _is_read(manifest, writers), 20.0)
+    command.send(number)
+    code, errors = command.ends()
+    os.close(writers[0])
+    assert (code, errors.strip()) == (7, "stopped")
+    assert not (tmp_path / "target").exists()
+
+
+def _is_read(fifo: Path, writers: list[int]) -> bool:
+    """Whether somebody reads `fifo`; our end of it is then kept open in `writers`."""
+    try:
+        writers.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+    except OSError:
+        return False
+    return True
+
+
 # --- On a terminal.
 
 
