@@ -21,9 +21,9 @@ class Cost:
     """One finished process and all its children.
 
     `started_at` is wall-clock seconds since 1970. `peak_bytes` is the most that the process ever
-    had resident; with children, the largest sum over the processes (file pages counted
-    once, pages shared since a fork twice) seen by a sample every 100 ms, when that is more. So is `cpu_s` with children:
-    the kernel hands on only what children used that were waited for.
+    had resident; with children, the largest sum over the processes (file pages counted once, pages
+    shared since a fork twice) seen by a sample every 100 ms, when that is more. So is `cpu_s` with
+    children: the kernel hands on only what children used that were waited for.
     """
 
     started_at: float
