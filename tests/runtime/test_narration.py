@@ -1,0 +1,126 @@
+"""What is told of events and records: names are a contract, and people get whole sentences."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from increstore.cli.display import fact_line, state_told
+from increstore.journal import Journal, JournalEvent
+from increstore.protocol import records as r
+from increstore.protocol.coordinator import RestoreState
+from increstore.protocol.messages import Reason, Refused, ScanId, ScanProgress, Status
+from increstore.protocol.ready import PageFailed, Received, StoreFailed, TimePassed
+from increstore.runtime.narrate import narrate_event, narrate_records
+from increstore.runtime.progress import RestoreProgress
+from increstore.runtime.restore import Outcome
+
+from .test_progress import Plan
+
+SCAN = ScanId("r1", 3, "orders/s0", 2)
+
+
+def _told(event) -> list[tuple[str, dict]]:
+    told, journal = [], Journal()
+    journal.subscribe(lambda found: told.append((found.name, found.facts)))
+    narrate_event(journal, "coordinator", event)
+    return told
+
+
+def _recorded(record) -> tuple[str, dict]:
+    told, journal = [], Journal()
+    journal.subscribe(lambda found: told.append((found.name, found.facts)))
+    narrate_records(journal, "coordinator", [record])
+    return told[0]
+
+
+def test_a_failed_scan_is_told_with_its_attempt_and_error():
+    name, facts = _recorded(r.ScanReported(SCAN, Status.FATAL, 7, (), "page 0: damaged", 1))
+    assert name == "scan.reported"
+    assert facts == {
+        "incremental": 3,
+        "source": "orders/s0",
+        "attempt": 2,
+        "status": "fatal",
+        "rows": 7,
+        "batches": 0,
+        "error": "page 0: damaged",
+    }
+
+
+def test_a_successful_scan_has_no_error_among_its_facts():
+    assert "error" not in _recorded(r.ScanReported(SCAN, Status.SUCCESS, 7, (), "", 1))[1]
+
+
+def test_every_kind_of_record_of_the_coordinator_has_a_name():
+    kinds = [kind for kind in get_args(r.CoordinatorRecord) if kind is not r.ScanReported]
+    assert len(kinds) >= 12
+    for kind in kinds:
+        values = [_some(name) for name in kind.__dataclass_fields__]
+        name, _ = _recorded(kind(*values))
+        assert "." in name
+
+
+def _some(name: str):
+    return {"scan": SCAN, "applied": (), "evidence": ()}.get(name, 1)
+
+
+def test_progress_names_only_targets_that_owe_something():
+    sample = ScanProgress(SCAN, 1, 100, 90, 80, (("orders/t0", 2), ("orders/t1", 0)))
+    [(name, facts)] = _told(Received("orders/s0", sample))
+    assert (name, facts["unapplied"]) == ("scan.progress", {"orders/t0": 2})
+
+
+def test_a_refusal_tells_who_refused_and_why():
+    refused = Refused("r1", 1, 3, SCAN, Reason.STORAGE_FAILED, "the disk is full")
+    [(name, facts)] = _told(Received("orders/t0", refused))
+    assert name == "refused"
+    assert (facts["by"], facts["reason"]) == ("orders/t0", "storage failed")
+
+
+def test_failures_of_pages_and_stores_are_told_and_time_is_not():
+    assert _told(PageFailed(SCAN, 4, transient=True, error="gone"))[0][0] == "page.failed"
+    assert _told(StoreFailed("full", corrupted=False)) == [("storage.failed", {"error": "full"})]
+    assert _told(TimePassed()) == []
+
+
+# --- The lines of people.
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "words"),
+    [
+        ("incremental.completed", {"incremental": 1}, ["1/2", "one", "10 rows"]),
+        (
+            "scan.reported",
+            {"source": "a/s0", "incremental": 1, "status": "fatal", "error": "no such file"},
+            ["a/s0", "incremental 1", "fatal", "no such file"],
+        ),
+        (
+            "scan.retry_scheduled",
+            {"source": "a/s0", "incremental": 1, "attempt": 2},
+            ["a/s0", "again", "attempt 2"],
+        ),
+        ("restore.finalizing", {}, ["merging"]),
+        ("restore.interrupted", {"signal": "SIGTERM"}, ["interrupted", "SIGTERM"]),
+        ("storage.failed", {"error": "the disk is full"}, ["the disk is full"]),
+        ("worker.died", {"deaths": 1}, ["worker.died"]),
+    ],
+)
+def test_people_are_told_what_matters(name, facts, words):
+    line = fact_line(JournalEvent(1, "node", name, facts), Plan(), RestoreProgress(Plan()))
+    assert line is not None
+    assert not [word for word in words if word not in line], line
+
+
+@pytest.mark.parametrize("name", ["scan.progress", "changes.applied", "scan.asked", "run.sealed"])
+def test_people_are_spared_samples(name):
+    event = JournalEvent(1, "node", name, {})
+    assert fact_line(event, Plan(), RestoreProgress(Plan())) is None
+
+
+@pytest.mark.parametrize("state", list(RestoreState))
+def test_only_a_restore_that_was_stopped_while_running_is_interrupted(state):
+    told = state_told(Outcome(state, ""))
+    assert told == ("interrupted" if state is RestoreState.RUNNING else state.value)
