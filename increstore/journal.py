@@ -1,8 +1,9 @@
 """The journal: the ordered events of a run, as data.
 
 Drivers write events, cores never do. What a terminal shows, the lines of `--plain`, a journal file
-and a later replay all read the same events. A fact is written only once it is durable, so nothing
-that is shown can be lost by a crash.
+and a later replay all read the same events. What belongs to the history of a run (incrementals,
+reports, seals) is written only once it is durable, so that no crash takes back what was shown; the
+rest are samples of a moment. docs/JSON.md tells which are which.
 
 A journal file is JSON Lines: `{"t": seconds since 1970, "node": .., "event": .., fact: value, ..}`,
 opened by one `journal.opened` event that carries the format number.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import trio
@@ -16,6 +15,7 @@ from increstore.protocol.topology import (
     target_name,
 )
 from increstore.runtime.source_node import ByteBudget, PagePerformer, SourceNode
+from increstore.runtime.spawn import available_cores
 from increstore.runtime.target_node import Threads, run_target
 from increstore.store.seam import StoreLayout
 from increstore.store.segment_store import SegmentStore
@@ -98,7 +98,7 @@ async def host_shards(
 
     Raises: StorageCorrupted from a target shard whose durable state is damaged.
     """
-    threads = Threads(os.cpu_count() or 2)
+    threads = Threads(available_cores())
     budget = ByteBudget(BYTES_UNAPPLIED_MAX)
     topology = topology_of(job.plan, job.restore)
     async with trio.open_nursery() as nursery:

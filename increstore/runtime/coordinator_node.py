@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 import trio
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
     from increstore.runtime.prepare import Prepared
+    from increstore.store.seam import HistoryLog
     from increstore.transport.seam import Endpoint, Transport
 
 ENDED = (
@@ -28,12 +29,6 @@ ENDED = (
     RestoreState.CANCELLED,
     RestoreState.PAUSED,
 )
-
-
-class HistoryLog(Protocol):
-    """Where the coordinator's records become durable (see `store.seam`)."""
-
-    def append(self, records: Sequence[CoordinatorRecord]) -> None: ...
 
 
 class CoordinatorPerformer:

@@ -161,7 +161,6 @@ class TargetNode(Node):
         journal: Journal,
     ) -> None:
         super().__init__(name, core, endpoint, performer, journal)
-        self._store_performer = performer
         self._told_of_failure = False
         performer.post = self.post
 
