@@ -35,7 +35,10 @@ def demo(
     where = target or (folder / "restored" if folder else Path())
     try:
         with as_file(files("increstore") / "demo" / "airports") as collection:
-            ctx.exit(_demonstrate(collection, where, sources, targets, on, plain))
+            code = _demonstrate(collection, where, sources, targets, on, plain)
+        if folder is not None and not code:
+            click.echo("these tables are removed now; keep them with: increstore demo --into DIR")
+        ctx.exit(code)
     finally:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
