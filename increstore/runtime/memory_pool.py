@@ -13,11 +13,15 @@ import ctypes
 
 import pyarrow as pa
 
-BYTES_KEPT = 256 << 20
-"""What may be kept free at the top of a heap; far above what a restore lets go at once."""
+BYTES_KEPT = 64 << 20
+"""What may be kept free at the top of a heap; above what a step of the work lets go at once."""
+
+ARENAS_MAX = 2
+"""Each arena keeps pages of its own, and threads come and go: few of them keep little."""
 
 _M_TRIM_THRESHOLD = -1  # From glibc's <malloc.h>.
 _M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
 _MMAP_THRESHOLD_MAX = 32 << 20  # glibc refuses more.
 
 
@@ -25,6 +29,7 @@ def keep_pages() -> None:
     """Set the allocator up where it is glibc's; elsewhere leave everything as it is."""
     with contextlib.suppress(AttributeError, OSError):
         libc = ctypes.CDLL(None)
+        libc.mallopt(_M_ARENA_MAX, ARENAS_MAX)
         libc.mallopt(_M_MMAP_THRESHOLD, _MMAP_THRESHOLD_MAX)
         libc.mallopt(_M_TRIM_THRESHOLD, BYTES_KEPT)
         pa.set_memory_pool(pa.system_memory_pool())

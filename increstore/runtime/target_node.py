@@ -61,6 +61,7 @@ class StorePerformer:
         self._waiting: deque[ApplyBatch] = deque()
         self.post: Callable[[Event], None]
         self.failed = False
+        self._is_committing = False
 
     async def append(self, records: Sequence[Record]) -> Event | None:
         for record in records:
@@ -79,7 +80,8 @@ class StorePerformer:
     async def perform(self, effect: Effect) -> Event | None:
         match effect:
             case ApplyBatch():
-                return await self._apply_group()
+                await self._apply_group()
+                return None
             case SealRun(incremental, streams):
                 failure = await self._guarded(
                     self._store.seal, incremental, streams, limiter=self._threads.write
@@ -90,13 +92,24 @@ class StorePerformer:
             case _:
                 raise AssertionError(f"not a target's effect: {effect}")
 
-    async def _apply_group(self) -> Event | None:
-        """Commit the group that waits: whoever gets the lock first does it for all."""
-        async with self._lock:
-            if not self._waiting or self.failed:
-                return None
-            group = [self._waiting.popleft() for _ in range(self._group_size())]
-            return await self._commit(group)
+    async def _apply_group(self) -> None:
+        """Commit group after group until nothing waits, unless that is being done already.
+
+        One task commits for all, and the tasks of the other batches end at once: were each to wait
+        for the lock, it would hold its batch in memory long after that was durable.
+        """
+        if self._is_committing:
+            return
+        self._is_committing = True
+        try:
+            while self._waiting and not self.failed:
+                async with self._lock:
+                    group = [self._waiting.popleft() for _ in range(self._group_size())]
+                    event = await self._commit(group)
+                if event is not None:
+                    self.post(event)
+        finally:
+            self._is_committing = False
 
     def _group_size(self) -> int:
         return min(len(self._waiting), GROUP_BATCHES_MAX)

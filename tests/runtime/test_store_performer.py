@@ -1,0 +1,55 @@
+"""The committer of a target shard: groups what waits, in order, and holds nothing afterwards."""
+
+from __future__ import annotations
+
+import threading
+
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+from increstore.protocol.ready import BatchesApplied
+from increstore.runtime.target_node import StorePerformer, Threads
+from increstore.store.memory import MemoryStore
+from tests.store.builders import a_layout, batches_of, upsert
+
+
+class GatedStore(MemoryStore):
+    """Lets one append through each time the gate is opened, and remembers the groups."""
+
+    def __init__(self) -> None:
+        super().__init__(a_layout())
+        self.gate = threading.Semaphore(0)
+        self.groups: list[list[int]] = []
+
+    def append(self, batches) -> None:
+        self.gate.acquire()
+        super().append(batches)
+        self.groups.append([batch.order for batch in batches])
+
+
+async def test_while_one_group_is_written_the_tasks_of_later_batches_end_and_wait_for_nothing():
+    """Found at 20 million rows: tasks queued for the lock kept applied batches in memory."""
+    store = GatedStore()
+    store.recover()
+    performer = StorePerformer(store, Threads(2))
+    applied: list[BatchesApplied] = []
+    performer.post = applied.append
+    batches = batches_of([upsert(key) for key in range(40)], 0, size=1)
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            performer.queue(batches[0])
+            nursery.start_soon(performer.perform, batches[0])
+            await wait_all_tasks_blocked()
+            for batch in batches[1:]:
+                performer.queue(batch)
+                nursery.start_soon(performer.perform, batch)
+            await wait_all_tasks_blocked()
+
+            assert len(nursery.child_tasks) == 1  # The committer alone, not one task a batch.
+
+            for _ in range(3):
+                store.gate.release()
+
+    assert store.groups == [[1], list(range(2, 34)), list(range(34, 41))]
+    assert [event.watermark for event in applied] == [1, 33, 40]
