@@ -19,9 +19,9 @@ from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
 from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
-from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.runtime.spawn import WorkerNursery
+from increstore.runtime.tuning import tune_process
 from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def run_restore(
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
-    keep_pages()
+    tune_process()
     try:
         return trio.run(_run, prepared, config, journal, started or WorkerNursery())
     except BaseExceptionGroup as group:

@@ -20,9 +20,9 @@ from increstore.journal import Journal, JournalEvent
 from increstore.runtime.cluster import host_shards
 from increstore.runtime.groups import first_expected
 from increstore.runtime.job import RestoreJob
-from increstore.runtime.memory_pool import keep_pages
 from increstore.runtime.processes import LineReader
 from increstore.runtime.spawn import make_workers_on_demand
+from increstore.runtime.tuning import tune_process
 from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Reporter:
 
 def main() -> None:
     """Make workers for the parent until it goes away."""
-    keep_pages()
+    tune_process()
     make_workers_on_demand(work)
 
 
