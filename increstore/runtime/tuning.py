@@ -1,9 +1,9 @@
 """How a process that hosts shards treats memory and its threads.
 
-Memory: batches and the temporaries of vectorised work are big, short-lived and alike. Arrow and numpy share
-the C library's allocator, and it is told to keep such pages for the next batch, where by default it
-gives them back to the system and has them faulted in again, zeroed: a merge of two million rows
-took 170,000 page faults and a fifth more processor time without this.
+Memory: batches and the temporaries of vectorised work are big, short-lived and alike. Arrow and
+numpy share the C library's allocator, and it is told to keep such pages for the next batch, where
+by default it gives them back to the system and has them faulted in again, zeroed: a merge of two
+million rows took 170,000 page faults and a fifth more processor time without this.
 
 Threads: a worker thread that comes back from decoding or writing wants the interpreter for a moment
 only, and by default it waits up to 5 ms for whoever has it. Ten times less, and the restore of a
