@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from increstore.protocol.asking import Asking
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from increstore.protocol.messages import Message, ScanId
 
 
-class Phase:
+class Phase(ABC):
     """Asks at most `cap` shards at once, and whoever is silent again: the side that waits repeats.
 
     A phase is made from the ledger alone, so one that begins after a crash goes on where the
@@ -31,18 +32,18 @@ class Phase:
 
     # --- What a phase must say of itself.
 
+    @abstractmethod
     def message_to(self, shard: str) -> Message:
         """The question, as this shard is to be asked now."""
-        raise NotImplementedError
 
+    @abstractmethod
     def hear(self, sender: str, message: Message) -> None:
         """Take in a message of our restore and generation."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a hook that not every phase needs.
         """Record that the phase is over, where that is a fact of its own."""
 
-    def resumed(self) -> None:
+    def resumed(self) -> None:  # noqa: B027 - as `close`.
         """A person has resumed the restore after a pause."""
 
     # --- What all phases do.
