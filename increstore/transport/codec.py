@@ -8,7 +8,7 @@ header holds nil. Every other message has no payload at all.
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgpack
 
@@ -23,8 +23,12 @@ HEADER_BYTES_MAX = 1 << 20
 NODE_NAME_CHARACTERS_MAX = 4096
 
 _PAYLOAD_PLACE = 1 + [field.name for field in dataclasses.fields(ApplyChanges)].index("payload")
+_CARRIES_ROWS = [ApplyChanges.__name__]
+_MESSAGES = frozenset(get_args(Message))  # Only ever asked for membership.
 # An error text may quote a file name that is not UTF-8; such a text must travel too.
 _UNICODE_ERRORS = "surrogatepass"
+# Kept, because a packer begins by allocating its buffer, which costs more than a header.
+_pack = msgpack.Packer(unicode_errors=_UNICODE_ERRORS).pack
 
 
 def encode(sender: str, receiver: str, message: Message) -> tuple[bytes, Payload | None]:
@@ -37,7 +41,7 @@ def encode(sender: str, receiver: str, message: Message) -> tuple[bytes, Payload
     if isinstance(message, ApplyChanges):
         payload, plain[_PAYLOAD_PLACE] = message.payload, None
     try:
-        header = msgpack.packb([sender, receiver, plain], unicode_errors=_UNICODE_ERRORS)
+        header: bytes = _pack([sender, receiver, plain])
     except (TypeError, ValueError, OverflowError) as error:
         raise LocalProtocolError(
             f"{sender} to {receiver}: {type(message).__name__} cannot be encoded: {error}"
@@ -47,7 +51,7 @@ def encode(sender: str, receiver: str, message: Message) -> tuple[bytes, Payload
             f"{sender} to {receiver}: {type(message).__name__} needs {len(header)} bytes"
             f" (expected at most {HEADER_BYTES_MAX}); nothing was sent"
         )
-    return cast("bytes", header), payload
+    return header, payload
 
 
 def decode(
@@ -57,23 +61,29 @@ def decode(
 
     Raises: RemoteProtocolError for anything `encode` would not have written.
     """
-    match _unpack(header):
-        case [str(sender), str(receiver), list(plain)]:
-            pass
-        case other:
-            raise RemoteProtocolError(
-                f"header: expected [sender, receiver, message], got {_short(other)}"
-            )
+    sender, receiver, plain = _envelope(header)
+    if payload is not None or plain[:1] == _CARRIES_ROWS:
+        _put_back_payload(plain, payload)
+    message = from_plain(plain)
+    if type(message) not in _MESSAGES:
+        raise RemoteProtocolError(f"{sender}: {type(message).__name__} is not a message")
+    return sender, receiver, message
+
+
+def _envelope(header: bytes | bytearray | memoryview) -> tuple[str, str, list[Any]]:
+    """(sender, receiver, message as plain values), of which only the shape is known to be right."""
+    envelope = _unpack(header)
+    if type(envelope) is not list or len(envelope) != 3:
+        raise _not_an_envelope(envelope)
+    sender, receiver, plain = envelope
+    if type(sender) is not str or type(receiver) is not str or type(plain) is not list:
+        raise _not_an_envelope(envelope)
     if not (0 < len(sender) <= NODE_NAME_CHARACTERS_MAX >= len(receiver) > 0):
         raise RemoteProtocolError(
             f"header: expected node names of 1 to {NODE_NAME_CHARACTERS_MAX} characters,"
             f" got {_short(sender)} and {_short(receiver)}"
         )
-    _put_back_payload(plain, payload)
-    message = from_plain(plain)
-    if not isinstance(message, Message):
-        raise RemoteProtocolError(f"{sender}: {type(message).__name__} is not a message")
-    return sender, receiver, message
+    return sender, receiver, plain
 
 
 def _unpack(header: bytes | bytearray | memoryview) -> Any:
@@ -90,16 +100,18 @@ def _unpack(header: bytes | bytearray | memoryview) -> Any:
         raise RemoteProtocolError(f"header: not msgpack as we write it: {error}") from error
 
 
+def _not_an_envelope(got: object) -> RemoteProtocolError:
+    return RemoteProtocolError(f"header: expected [sender, receiver, message], got {_short(got)}")
+
+
 def _put_back_payload(plain: list[Any], payload: Payload | None) -> None:
     """Check that rows come with `ApplyChanges`, and only with it; put them in their place."""
-    carries = plain[:1] == [ApplyChanges.__name__]
+    carries = plain[:1] == _CARRIES_ROWS
     if carries != (payload is not None):
         raise RemoteProtocolError(
             f"{_short(plain[:1])}: {'no payload' if carries else 'a payload'} (expected"
             f" {'the rows of the batch' if carries else 'none'})"
         )
-    if not carries:
-        return
     if len(plain) <= _PAYLOAD_PLACE or plain[_PAYLOAD_PLACE] is not None:
         raise RemoteProtocolError("ApplyChanges: the payload's place in the header is not nil")
     plain[_PAYLOAD_PLACE] = payload

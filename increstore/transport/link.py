@@ -7,6 +7,8 @@ silence, is noticed even by a side with nothing to send.
 from __future__ import annotations
 
 import random
+import socket
+import struct
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     from increstore.transport.seam import LinkCounters
     from increstore.transport.wire import Address
+
+_CLOSE_AT_ONCE = struct.pack("ii", 1, 0)  # struct linger: closing sends a reset, and waits not.
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ class Link:
         self._counters = counters
         self._address: Address | None = None
         self._connection: trio.CancelScope | None = None
+        self._socket: trio.socket.SocketType | None = None
         self._redial = trio.Event()
         self._changed = trio.lowlevel.ParkingLot()
         self._runs = False
@@ -95,6 +100,12 @@ class Link:
         self._expect_connection()
         self._backoff.reset()
         self._redial.set()
+
+    def reset(self) -> None:
+        """Break the connection, if one stands: what the kernel still holds of it is lost."""
+        if self._socket is not None and self._connection is not None:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _CLOSE_AT_ONCE)
+            self._connection.cancel()
 
     async def until(self, condition: Callable[[PeerStatus], bool]) -> PeerStatus:
         """Wait until the status meets `condition`; returns that status."""
@@ -173,12 +184,14 @@ class Link:
         self.outbox.restart()
         self.outbox.expect_link()
         self._note(connected=True, connections=self.status.connections + 1, problem="")
+        self._socket = sock
         try:
             listener = Listener(sock, self._settings.silence_s_max)
             reason = await first_to_break(
                 partial(self._write, sock), partial(self._listen, listener), listener.watch
             )
         finally:
+            self._socket = None
             self._note(connected=False)
         if isinstance(reason, trio.TooSlowError):
             return f"silent for {self._settings.silence_s_max:g} s"

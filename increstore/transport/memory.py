@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from increstore.errors import RemoteProtocolError
 from increstore.transport.codec import decode, encode
+from increstore.transport.damage import frames_of
+from increstore.transport.framing import PAYLOAD_BYTES_MAX, encode_frame
 from increstore.transport.mailbox import MailboxEndpoint, Mailboxes, payload_bytes
 from increstore.transport.room import BufferLimits
 from increstore.transport.seam import Endpoint, LinkCounters
 
 if TYPE_CHECKING:
     from increstore.protocol.messages import Message
+    from increstore.transport.damage import Damage
+    from increstore.transport.framing import Buffers
 
 
 class MemoryTransport:
@@ -40,11 +45,33 @@ class MemoryTransport:
         task_status.started()
         await trio.sleep_forever()
 
-    async def send(self, sender: str, receiver: str, message: Message) -> None:
-        """Deliver through the codec; returns once the message is in the receiver's mailbox."""
+    async def send(
+        self, sender: str, receiver: str, message: Message, damage: Damage | None = None
+    ) -> None:
+        """Deliver through the codec; returns once the message is in the receiver's mailbox.
+
+        With `damage` it goes through the framing too, which should refuse what becomes of it.
+        """
         header, payload = encode(sender, receiver, message)
+        if damage is not None:
+            await self._deliver_damaged(damage(encode_frame(header, payload)))
+            return
         size = len(header) + (payload_bytes(payload) or 0)
         self.counters.sent += 1
         self.counters.bytes_sent += size
         self.counters.bytes_received += size
         await self.mailboxes.deliver(*decode(header, payload))
+
+    def reset(self, sender: str, receiver: str) -> None:
+        """There is no connection to break."""
+
+    async def _deliver_damaged(self, frame: Buffers) -> None:
+        self.counters.sent += 1
+        try:
+            found = frames_of(frame, PAYLOAD_BYTES_MAX)
+        except RemoteProtocolError:
+            self.counters.refused_frames += 1
+            self.counters.dropped += 1
+            return
+        for whole in found:
+            await self.mailboxes.deliver(*decode(whole.header, whole.payload))

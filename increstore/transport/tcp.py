@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from increstore.protocol.messages import Message
+    from increstore.transport.damage import Damage
 
 
 class TcpTransport:
@@ -138,20 +139,34 @@ class TcpTransport:
         finally:
             self._nursery = None
 
-    async def send(self, sender: str, receiver: str, message: Message) -> None:
-        """Hand a message to the receiver's mailbox here, or to the outbox of its host."""
+    async def send(
+        self, sender: str, receiver: str, message: Message, damage: Damage | None = None
+    ) -> None:
+        """Hand a message to the receiver's mailbox here, or to the outbox of its host.
+
+        `damage` makes its frame into other bytes, which the peer should refuse.
+        """
         header, payload = encode(sender, receiver, message)
         host = self._directory.get(receiver)
         self.counters.sent += 1
         if host == self.host:
             await self._mailboxes.deliver(*decode(header, payload))
             return
+        frame = encode_frame(header, payload, self._settings.payload_bytes_max)
+        if damage is not None:
+            frame = damage(frame)
         taken = host is not None and await self._link(host).outbox.put(
-            encode_frame(header, payload, self._settings.payload_bytes_max),
-            payload_bytes(payload),
+            frame, payload_bytes(payload)
         )
         if not taken:
             self.counters.dropped += 1
+
+    def reset(self, sender: str, receiver: str) -> None:
+        """Break the connections from here to the hosts of both nodes, as a router may."""
+        for node in (sender, receiver):
+            host = self._directory.get(node)
+            if host in self._links:
+                self._links[host].reset()
 
     def _link(self, host: str) -> Link:
         link = self._links.get(host)

@@ -6,12 +6,14 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from increstore.transport.faulty import FaultyTransport
 from increstore.transport.memory import MemoryTransport
 from increstore.transport.room import BufferLimits
 from increstore.transport.tcp import TcpTransport
 from increstore.transport.wire import TcpSettings
 
-KINDS = ("memory", "tcp")
+KINDS = ("memory", "tcp", "faulty memory", "faulty tcp")
+"""Behind faults, of which none is active."""
 TOKEN = b"a token of the tests"
 PATIENCE_S = 20.0  # An upper bound for what takes milliseconds; never waited for.
 
@@ -35,11 +37,22 @@ class Cluster:
         return sum(transport.counters.received for transport in self.transports)
 
 
+class NoFates:
+    """Bothers with no message."""
+
+    async def treatment(self, sender, receiver, message):
+        return None
+
+
+def _behind_faults(kind, transport):
+    return FaultyTransport(transport, NoFates()) if kind.startswith("faulty") else transport
+
+
 @asynccontextmanager
 async def a_cluster(kind, left=("a",), right=("b",), limits=None):
     limits = limits or BufferLimits()
-    if kind == "memory":
-        transport = MemoryTransport(limits)
+    if kind.endswith("memory"):
+        transport = _behind_faults(kind, MemoryTransport(limits))
         cluster = Cluster(dict.fromkeys([*left, *right], transport))
     else:
         directory = {**dict.fromkeys(left, "left"), **dict.fromkeys(right, "right")}
@@ -48,12 +61,13 @@ async def a_cluster(kind, left=("a",), right=("b",), limits=None):
             host: TcpTransport(host, TOKEN, directory, {}, settings=settings)
             for host in ("left", "right")
         }
-        cluster = Cluster({node: hosts[host] for node, host in directory.items()})
+        shown = {host: _behind_faults(kind, transport) for host, transport in hosts.items()}
+        cluster = Cluster({node: shown[host] for node, host in directory.items()})
     with trio.fail_after(PATIENCE_S):
         async with trio.open_nursery() as nursery:
             for transport in cluster.transports:
                 await nursery.start(transport.run)
-            if kind == "tcp":
+            if kind.endswith("tcp"):
                 hosts["left"].set_address("right", hosts["right"].listening)
                 hosts["right"].set_address("left", hosts["left"].listening)
             yield cluster
