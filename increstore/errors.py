@@ -95,3 +95,13 @@ class VerificationFailed(IncrestoreError):
     """The restored rows differ from what the chain says."""
 
     exit_code = ExitCode.VERIFICATION_FAILED
+
+
+class ScenarioError(IncrestoreError):
+    """A scenario file cannot be run as it is: `problems` names every mistake with its place."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+    def __init__(self, problems: tuple[str, ...] | str) -> None:
+        self.problems = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))

@@ -1,0 +1,109 @@
+"""From the text of a scenario file to a `Scenario`, or to every mistake in it at once.
+
+The shape is judged first, part by part; what is sound is then judged for its sense, so that one
+wrong unit does not hide a wrong name elsewhere. Nothing runs before both found nothing.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from increstore.errors import ScenarioError
+from increstore.scenario.checks import Broken, find_mistakes
+from increstore.scenario.complaints import complaint, syntax_complaint
+from increstore.scenario.model import FORMAT, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+_STAND_IN = {"title": "-", "why": "-"}
+
+
+def load_scenario(path: Path) -> Scenario:
+    """The scenario in this file.
+
+    Raises: ScenarioError listing every mistake, or saying why the file cannot be read.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except OSError as error:
+        raise ScenarioError(
+            f"{path}: the scenario cannot be read ({error.strerror}); name a .toml file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ScenarioError(
+            f"{path}: byte {error.start}: not UTF-8, as TOML must be; save the file as UTF-8"
+        ) from error
+    return parse_scenario(text, str(path))
+
+
+def parse_scenario(text: str, where: str) -> Scenario:
+    """The scenario in `text`; `where` opens every complaint.
+
+    Raises: ScenarioError listing every mistake.
+    """
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ScenarioError(syntax_complaint(where, text, error)) from error
+    _refuse_newer(raw, where)
+    try:
+        scenario, broken, found = Scenario.model_validate(raw, context={"file": True}), Broken(), []
+    except ValidationError as error:
+        found = [complaint(raw, problem) for problem in error.errors(include_url=False)]
+        scenario, broken = _what_is_sound(raw, error)
+    mistakes = (*found, *find_mistakes(scenario, broken))
+    if mistakes:
+        raise ScenarioError(tuple(f"{where}: {mistake}" for mistake in mistakes))
+    return scenario
+
+
+def _refuse_newer(raw: dict[str, Any], where: str) -> None:
+    found = raw.get("format", FORMAT)
+    if type(found) is int and found > FORMAT:
+        raise ScenarioError(
+            f"{where}: scenario format {found} is newer than this program reads "
+            f"(expected {FORMAT}); upgrade increstore"
+        )
+
+
+def _what_is_sound(raw: dict[str, Any], error: ValidationError) -> tuple[Scenario, Broken]:
+    """The scenario without its broken parts, and which those are."""
+    places = [problem["loc"] for problem in error.errors(include_url=False)]
+    broken = Broken(
+        frozenset(str(place[0]) for place in places if place and place[0] != "fault"),
+        _fault_numbers(raw, places),
+    )
+    sound = {key: value for key, value in raw.items() if key not in broken.sections}
+    faults = raw.get("fault")
+    if isinstance(faults, list):
+        sound["fault"] = [
+            fault for number, fault in enumerate(faults, 1) if number not in broken.faults
+        ]
+        _keep_default_ids(sound["fault"], faults)
+    else:
+        sound.pop("fault", None)
+    return Scenario.model_validate({**_STAND_IN, **sound}, context={"file": True}), broken
+
+
+def _fault_numbers(raw: dict[str, Any], places: Iterable[tuple[int | str, ...]]) -> frozenset[int]:
+    faults = raw.get("fault")
+    if not isinstance(faults, list):
+        return frozenset()
+    return frozenset(
+        int(place[1]) + 1 for place in places if len(place) > 1 and place[0] == "fault"
+    )
+
+
+def _keep_default_ids(sound: list[dict[str, Any]], faults: list[Any]) -> None:
+    """A fault keeps the number it has in the file although others before it are left out."""
+    from increstore.scenario.model import default_id
+
+    for place, fault in enumerate(sound):
+        number = next(number for number, other in enumerate(faults, 1) if other is fault)
+        if not fault.get("id"):
+            sound[place] = {**fault, "id": default_id(number)}

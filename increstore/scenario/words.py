@@ -1,0 +1,87 @@
+"""The words a scenario file may use: messages, records, events with their facts, crash points.
+
+Events are those of docs/JSON.md; a test keeps this table and that page together.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+
+from increstore.protocol import messages, records
+
+MODES = ("simulation", "memory", "tcp")
+
+MESSAGES: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(messages.Message)}
+RECORDS: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(records.Record)}
+STATUSES = tuple(status.value for status in messages.Status)
+
+CRASH_POINTS = ("before_append", "after_append", "after_sync", "after_send")
+"""Within one step of a node: its records not yet written; written, not synced; synced, nothing
+sent; some messages of the step sent."""
+
+DISK_OPERATIONS = ("append", "seal", "finalize", "log", "publish")
+
+_SCAN = ("incremental", "source", "attempt")
+_MESSAGE = (
+    "message", "to", "from", "restore", "incremental", "source", "attempt", "generation", "order",
+    "rows", "digest", "watermark", "status", "error", "reason", "detail",
+)  # fmt: skip
+
+EVENTS: dict[str, tuple[str, ...]] = {
+    "restore.accepted": ("restore", "plan"),
+    "coordinator.started": ("generation",),
+    "restore.resumed": (),
+    "incremental.started": ("incremental",),
+    "scan.reported": (*_SCAN, "status", "rows", "batches", "error"),
+    "scan.retry_scheduled": (*_SCAN, "retries"),
+    "target.sealed": ("incremental", "target", "rows"),
+    "incremental.completed": ("incremental",),
+    "restore.finalizing": (),
+    "target.finalized": ("target", "rows"),
+    "restore.completed": (),
+    "restore.paused": ("reason",),
+    "restore.failed": ("reason",),
+    "restore.cancelled": (),
+    "shard.obeys": ("generation",),
+    "page.failed": (*_SCAN, "page", "error"),
+    "batch.rejected": (*_SCAN, "order", "error"),
+    "storage.failed": ("error",),
+    "shard.restarting": ("delay_s",),
+    "shard.recovered": ("generation",),
+    "refused": ("by", "incremental", "reason", "detail"),
+    "worker.died": ("deaths",),
+    "restore.interrupted": ("signal",),
+    "restore.abandoned": ("signal",),
+    "scan.asked": (*_SCAN, "generation"),
+    "scan.progress": (*_SCAN, "rows_scanned", "rows_sent", "rows_applied"),
+    "changes.applied": (*_SCAN, "watermark"),
+    "completion.received": (*_SCAN, "status"),
+    "run.sealed": ("incremental",),
+    "rows.finalized": ("rows", "digest"),
+    "barrier.waits": ("says",),
+    "operator.asked": ("verb", "value"),
+    "message.sent": _MESSAGE,
+    "message.received": _MESSAGE,
+    "batch.applied": (*_SCAN, "order", "rows", "digest"),
+    "page.read": (*_SCAN, "page", "rows", "last"),
+    "node.started": ("incarnation",),
+    "node.crashed": ("incarnation", "fault"),
+    "fault.injected": ("fault", "kind"),
+    "fault.ended": ("fault", "kind"),
+    "fault.skipped": ("fault", "kind", "why"),
+}
+"""Every event that may trigger or end a fault, with the facts that may narrow it."""
+
+NODE_FACTS = ("source", "target", "by", "to", "from")
+"""Facts that name a node: matched by selectors instead of by equality."""
+TEXT_FACTS = ("reason", "error", "detail", "says", "why")
+"""Facts for people: matched when they contain the text."""
+
+
+def message_fields(name: str) -> frozenset[str]:
+    """Which of the narrowing keys of a message fault such a message has."""
+    fields = {field.name for field in dataclasses.fields(MESSAGES[name])}
+    if "scan" in fields:
+        fields |= {"incremental", "attempt"}
+    return frozenset(fields)
