@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from increstore.protocol.frozen import frozen
+
 Payload: TypeAlias = bytes | bytearray | memoryview
 """The bytes of one batch. Cores carry it and never look inside."""
 
@@ -60,7 +62,7 @@ class ScanId:
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """What one scan sent to one target: compared with what the target applied."""
 
@@ -70,7 +72,7 @@ class Evidence:
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamEvidence:
     """What one target was sent (or has applied) by one source shard's scan."""
 
@@ -81,26 +83,26 @@ class StreamEvidence:
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StartScan:
     scan: ScanId
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenStream:
     scan: ScanId
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StreamOpened:
     scan: ScanId
     generation: int
     watermark: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApplyChanges:
     """Batch number `order` of a scan's stream; `digest` is the XXH3-64 of `payload`."""
 
@@ -112,14 +114,14 @@ class ApplyChanges:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChangesApplied:
     scan: ScanId
     generation: int
     watermark: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CompletionNotification:
     """The report that ends a scan. Success means: all that was sent is durably applied."""
 
@@ -131,7 +133,7 @@ class CompletionNotification:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScanProgress:
     """A sample, not a fact: how far a living scan is. `unapplied` is (target, batches) owed."""
 
@@ -143,7 +145,7 @@ class ScanProgress:
     unapplied: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealIncremental:
     """Every scan of this incremental has ended; `sent` is what the sources say you were sent."""
 
@@ -153,7 +155,7 @@ class SealIncremental:
     sent: tuple[StreamEvidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncrementalSealed:
     restore: str
     incremental: int
@@ -161,13 +163,13 @@ class IncrementalSealed:
     applied: tuple[StreamEvidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finalize:
     restore: str
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finalized:
     """This target's final rows are durable but not yet visible; `digest` is their state digest."""
 
@@ -177,13 +179,13 @@ class Finalized:
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CancelRestore:
     restore: str
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Refused:
     """The answer "no" to whatever concerned `incremental` (and `scan`, when it was one scan)."""
 

@@ -2,32 +2,43 @@
 
 The transport packs the result with msgpack and the coordinator log with JSON; neither needs to
 know a single class. A value is written as `[class name, field, field, ...]` in field order.
+
+Both directions are functions made for each class when it is first met. What `to_plain` writes is
+read by these; anything else, right or wrong, is left to `plain_check`, which can say what is wrong.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import types
-import typing
-from enum import Enum
-from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from increstore.errors import RemoteProtocolError
-from increstore.protocol import messages, records
+from increstore.protocol.plain_check import CLASSES, check_and_build
+from increstore.protocol.plain_code import compile_reader, compile_writer
 
-_CLASSES: dict[str, type] = {
-    cls.__name__: cls
-    for module in (messages, records)
-    for cls in vars(module).values()
-    if isinstance(cls, type) and dataclasses.is_dataclass(cls)
-}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class _Writers(dict[type, "Callable[[Any], list[Any]]"]):
+    def __missing__(self, cls: type) -> Callable[[Any], list[Any]]:
+        writer = self[cls] = compile_writer(cls)
+        return writer
+
+
+class _Readers(dict[str, "Callable[[list[Any]], Any]"]):
+    def __missing__(self, kind: str) -> Callable[[list[Any]], Any]:
+        if kind not in CLASSES:
+            return check_and_build  # Not kept: a peer could name kinds without end.
+        reader = self[kind] = compile_reader(CLASSES[kind])
+        return reader
+
+
+_WRITERS = _Writers()
+_READERS = _Readers()
 
 
 def to_plain(value: object) -> list[Any]:
     """`value` (a message or record) as nested lists; byte payloads are passed through."""
-    cls: Any = type(value)
-    return [cls.__name__, *(_plain(getattr(value, name)) for name in _names(cls))]
+    return _WRITERS[type(value)](value)
 
 
 def from_plain(plain: object) -> Any:
@@ -36,94 +47,8 @@ def from_plain(plain: object) -> Any:
     Raises: RemoteProtocolError when the kind is unknown, or a field is missing, surplus or of
     another type.
     """
-    if not isinstance(plain, list | tuple) or not plain or not isinstance(plain[0], str):
-        raise RemoteProtocolError(f"expected [kind, field, ...], got {_short(plain)}")
-    cls = _CLASSES.get(plain[0])
-    if cls is None:
-        raise RemoteProtocolError(f"unknown kind {plain[0]!r} (a newer peer?)")
-    return _build(cls, plain[1:])
-
-
-def _plain(value: object) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    cls: Any = type(value)
-    if hasattr(cls, "__dataclass_fields__"):
-        return [_plain(getattr(value, name)) for name in _names(cls)]
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _build(cls: type, fields: list[Any] | tuple[Any, ...]) -> Any:
-    hints = _hints(cls)
-    if len(fields) != len(hints):
-        raise RemoteProtocolError(
-            f"{cls.__name__} has {len(hints)} fields, got {len(fields)}: {_short(fields)}"
-        )
-    values = [
-        _checked(hint, item, f"{cls.__name__}.{name}")
-        for (name, hint), item in zip(hints.items(), fields, strict=True)
-    ]
-    return cls(*values)
-
-
-def _checked(hint: Any, item: Any, where: str) -> Any:
-    """`item` as the annotated type; only the few shapes our messages use exist here."""
-    origin = typing.get_origin(hint)
-    if origin in (types.UnionType, typing.Union):
-        return _checked_union(hint, item, where)
-    if origin is tuple:
-        return _checked_tuple(hint, item, where)
-    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
-        if not isinstance(item, list | tuple):
-            raise RemoteProtocolError(f"{where}: expected {hint.__name__}, got {_short(item)}")
-        return _build(hint, item)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        try:
-            return hint(item)
-        except ValueError as error:
-            raise RemoteProtocolError(f"{where}: {error}") from error
-    if not isinstance(item, hint) or (hint is int and isinstance(item, bool)):
-        raise RemoteProtocolError(f"{where}: expected {hint.__name__}, got {_short(item)}")
-    return item
-
-
-def _checked_union(hint: Any, item: Any, where: str) -> Any:
-    members = typing.get_args(hint)
-    if item is None and type(None) in members:
-        return None
-    plain_types = tuple(m for m in members if isinstance(m, type) and isinstance(item, m))
-    if plain_types:
-        return item
-    for member in members:
-        if isinstance(member, type) and dataclasses.is_dataclass(member):
-            return _checked(member, item, where)
-    raise RemoteProtocolError(f"{where}: expected {hint}, got {_short(item)}")
-
-
-def _checked_tuple(hint: Any, item: Any, where: str) -> tuple[Any, ...]:
-    if not isinstance(item, list | tuple):
-        raise RemoteProtocolError(f"{where}: expected a list, got {_short(item)}")
-    members = typing.get_args(hint)
-    if len(members) == 2 and members[1] is Ellipsis:
-        return tuple(_checked(members[0], part, where) for part in item)
-    if len(members) != len(item):
-        raise RemoteProtocolError(f"{where}: expected {len(members)} items, got {len(item)}")
-    return tuple(_checked(m, part, where) for m, part in zip(members, item, strict=True))
-
-
-@cache
-def _hints(cls: type) -> dict[str, Any]:
-    namespace = {**vars(messages), **vars(records)}
-    return typing.get_type_hints(cls, globalns=namespace)
-
-
-@cache
-def _names(cls: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(cls))
-
-
-def _short(value: object, width: int = 80) -> str:
-    text = repr(value)
-    return text if len(text) <= width else text[:width] + ".."
+    if type(plain) is list and plain and type(plain[0]) is str:
+        value = _READERS[plain[0]](plain)
+        if value is not None:
+            return value
+    return check_and_build(plain)

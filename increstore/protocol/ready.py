@@ -7,8 +7,9 @@ comes back as an event. `wake_at` replaces the wake-up asked for before: one val
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from increstore.protocol.frozen import frozen
 
 if TYPE_CHECKING:
     from increstore.protocol.messages import Message, Payload, ScanId, StreamEvidence
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 # --- Effects: what a driver must do for a core.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadPage:
     """Source: read page number `page` (0-based) of the part this scan covers.
 
@@ -30,7 +31,7 @@ class ReadPage:
     page: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ApplyBatch:
     """Target: append this batch and its watermark in one atomic durable write."""
 
@@ -41,7 +42,7 @@ class ApplyBatch:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SealRun:
     """Target: durably mark the incremental complete; only the streams named here count."""
 
@@ -49,12 +50,12 @@ class SealRun:
     streams: tuple[StreamEvidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FinalizeRows:
     """Target: fold every sealed run into the final rows, durable but not yet visible."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublishTables:
     """Coordinator: make the final rows of every table visible to readers."""
 
@@ -65,7 +66,7 @@ Effect: TypeAlias = ReadPage | ApplyBatch | SealRun | FinalizeRows | PublishTabl
 # --- Events: what happens to a core.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Received:
     """A message came from another node."""
 
@@ -73,12 +74,12 @@ class Received:
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TimePassed:
     """The wake-up came due (or the driver starts the core)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Batch:
     """The rows of one page that one target owns, in key order."""
 
@@ -88,7 +89,7 @@ class Batch:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PageRead:
     """`rows` were scanned on this page; `last` when no page follows."""
 
@@ -99,7 +100,7 @@ class PageRead:
     last: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PageFailed:
     """The page could not be read: `transient` says whether another try may succeed."""
 
@@ -109,7 +110,7 @@ class PageFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchesApplied:
     """Every batch of this scan up to `watermark` is durable."""
 
@@ -117,7 +118,7 @@ class BatchesApplied:
     watermark: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchRejected:
     """The batch can never be applied (bytes, schema or keys are wrong); nothing was written."""
 
@@ -126,18 +127,18 @@ class BatchRejected:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunSealed:
     incremental: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RowsFinalized:
     rows: int
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FinalizeFailed:
     """The fold could not be done: `transient` for a full disk, not for damaged or wrong rows."""
 
@@ -145,7 +146,7 @@ class FinalizeFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreFailed:
     """A write failed; what was pending is indeterminate. The driver restarts this node next."""
 
@@ -153,17 +154,17 @@ class StoreFailed:
     corrupted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TablesPublished:
     pass
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublishFailed:
     error: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OperatorAsked:
     """A person (or the dashboard) asked: "pause", "resume", "cancel" or a new in-flight cap."""
 
@@ -188,7 +189,7 @@ Event: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     """What a core wants done, in this order: records, effects, messages; and when to wake it."""
 

@@ -5,8 +5,9 @@ Times are wall-clock nanoseconds since 1970, because deadlines and retry times o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from increstore.protocol.frozen import frozen
 
 if TYPE_CHECKING:
     from increstore.protocol.messages import Evidence, ScanId, Status, StreamEvidence
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 # --- Coordinator.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreAccepted:
     """The restore exists. `fingerprint` names the plan; another plan may not continue it."""
 
@@ -24,19 +25,19 @@ class RestoreAccepted:
     accepted_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GenerationStarted:
     generation: int
     started_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncrementalStarted:
     incremental: int
     started_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScanReported:
     """The first terminal report of one (scan, attempt), as the source shard sent it."""
 
@@ -48,7 +49,7 @@ class ScanReported:
     reported_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryScheduled:
     """`scan` is the attempt to come, not before `not_before`; `retries` counts the budget used."""
 
@@ -57,37 +58,37 @@ class RetryScheduled:
     retries: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetSealed:
     incremental: int
     target: str
     applied: tuple[StreamEvidence, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class IncrementalCompleted:
     incremental: int
     completed_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FinalizingStarted:
     started_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetFinalized:
     target: str
     rows: int
     digest: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreCompleted:
     completed_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestorePaused:
     """Nothing is lost; running the same command resumes."""
 
@@ -95,18 +96,18 @@ class RestorePaused:
     paused_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreResumed:
     resumed_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreFailed:
     reason: str
     failed_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RestoreCancelled:
     cancelled_at: int
 
@@ -114,7 +115,7 @@ class RestoreCancelled:
 # --- Target shard.
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GenerationSeen:
     """The highest coordinator generation this target has obeyed: lower ones are refused."""
 
