@@ -1,0 +1,57 @@
+"""Keyed draws: every decision of chance has a name, and the name alone decides what it will be.
+
+A draw is a hash of the seed and its label ("net orders/s0>orders/t1 ApplyChanges 3"), never the
+next number of a shared generator: a change of the code that adds or removes one draw leaves all
+others as they were, so most seeds keep failing for the same reason after an unrelated change.
+
+A draw of 0 is always the harmless one (no loss, base latency, first in, first out). A *tape* is
+what was drawn, without the zeros; running it again, with some entries left out, is how a failing
+run is made smaller.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xxhash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_hash = xxhash.xxh3_64_intdigest
+
+
+class Draws:
+    """The chance of one run: from a seed, or from a tape (what it does not name is 0).
+
+    `recorded` collects every draw that was not 0, when asked to record.
+    """
+
+    __slots__ = ("_tape", "is_recording", "recorded", "seed")
+
+    def __init__(
+        self, seed: int, tape: Mapping[str, int] | None = None, *, record: bool = False
+    ) -> None:
+        self.seed = seed
+        self.is_recording = record
+        self.recorded: dict[str, int] = {}
+        self._tape = tape
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether draws come from the seed alone and nobody wants to know them: the quick case."""
+        return self._tape is None and not self.is_recording
+
+    def draw(self, label: str, bound: int) -> int:
+        """0 <= value < bound, for ever the same for one seed and label."""
+        if self._tape is not None:
+            value = min(self._tape.get(label, 0), bound - 1)
+        else:
+            value = _hash(label.encode(), self.seed) % bound
+        if value and self.is_recording:
+            self.recorded[label] = value
+        return value
+
+    def word(self, label: str) -> int:
+        """64 bits at once, for callers that cut several small draws out of one; never recorded."""
+        return int(_hash(label.encode(), self.seed))

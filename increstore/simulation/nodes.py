@@ -1,0 +1,249 @@
+"""The simulated nodes: the loop of `runtime.node`, with virtual time instead of tasks.
+
+A node steps its core, appends the records, starts the effects, sends the messages; while an append
+is under way, what arrives waits. Every place between those where power can go out is a *crash
+point*, counted by the world: `before_append`, `after_append` (not yet synced), `after_sync`,
+`after_send` (after each single message).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from increstore.protocol.ready import TimePassed
+from increstore.runtime.narrate import narrate_event, narrate_records
+from increstore.simulation.ambient import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from increstore.protocol.ready import Effect, Event, Ready
+    from increstore.protocol.records import Record
+    from increstore.simulation.world import World
+
+_MILLION = 1_000_000
+
+
+class SimulatedNode(ABC):
+    """One role: its core lives from a start to a crash, the node for the whole run."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.core: Any = None
+        self.life = 0
+        """Rises with each start and each crash: what belongs to another life is dropped."""
+        self.wall_offset = 0
+        self.pauses = 0
+        """Reasons to stand still; events wait meanwhile."""
+        self._inbox: deque[Event] = deque()
+        self._ready: Ready | None = None
+        """The step whose records are being written."""
+        self._event: Event = TimePassed()
+        self._wake_at: int | None = None
+        self._armed_at: int | None = None
+        self._drift_ppm = 0
+        self._drift_since = (0, 0)
+        self._counts: dict[str, int] = {}
+
+    # --- What each role adds.
+
+    @abstractmethod
+    def make_core(self) -> Any:
+        """A new core over what is durable."""
+
+    @abstractmethod
+    def append(self, records: Sequence[Record]) -> None:
+        """Begin to make the records durable; `appended` is called when they are."""
+
+    @abstractmethod
+    def perform(self, effect: Effect) -> None:
+        """Begin an effect; its result comes back by `give_later`."""
+
+    def power_off(self) -> None:  # noqa: B027 - a source shard keeps nothing.
+        """What a crash does to the disk."""
+
+    def stepped(self, event: Event) -> None:  # noqa: B027 - not every role ends by itself.
+        """After everything that the step of `event` asked for has been begun."""
+
+    # --- Life.
+
+    @property
+    def is_up(self) -> bool:
+        return self.core is not None
+
+    def start(self, _: object = None) -> None:
+        """Begin a life, from what is durable."""
+        if self.is_up:
+            return
+        self.life += 1
+        self._armed_at = self._wake_at = self._ready = None
+        self._inbox.clear()
+        core = self.make_core()
+        if core is None:
+            return
+        self.core = core
+        self.world.judge.started(self.world.now, self.name, self.life, core)
+        self.handle(TimePassed())
+
+    def stop(self) -> None:
+        """End this life at once: nothing runs any more, what was not durable is gone."""
+        if not self.is_up:
+            return
+        self.world.count_drops(self.core)
+        self.life += 1
+        self.core = None
+        self._ready = None
+        self._inbox.clear()
+        self.power_off()
+        self.world.judge.crashed(self.world.now, self.name)
+
+    # --- Events.
+
+    def handle(self, event: Event) -> None:
+        """Something happened to this node; it waits its turn when the node is busy or paused."""
+        if self.core is None:
+            return
+        if self._ready is not None or self.pauses:
+            self._inbox.append(event)
+            return
+        self._step(event)
+        if self._inbox:
+            self._drain()
+        self._arm()
+
+    def give_later(self, delay: int, event: Event, tie: int = 0) -> None:
+        """An event of this life, some time from now."""
+        world = self.world
+        world.at(world.now + delay, tie, self._give, (self.life, event))
+
+    def appended(self) -> None:
+        """The records of the step at hand are durable: now its effects and messages may go."""
+        ready, self._ready = self._ready, None
+        assert ready is not None
+        world = self.world
+        for record in ready.records:
+            world.judge.recorded(world.now, self.name, record)
+        if world.journal is not None:
+            narrate_records(world.journal, self.name, ready.records)
+        if world.is_cut_off(self, "after_sync", ready.records):
+            return
+        self._carry_out(ready)
+        self._resume_work()
+
+    def append_failed(self, event: Event) -> None:
+        """The records may not exist: nothing that rests on them is done or said."""
+        self._ready = None
+        self._inbox.appendleft(event)
+        self._resume_work()
+
+    def pause(self, duration: int) -> None:
+        """The process is stopped (and its clock goes on)."""
+        self.pauses += 1
+        self.world.at(self.world.now + duration, 0, self._unpause, None)
+
+    def _unpause(self, _: object) -> None:
+        self.pauses -= 1
+        self._resume_work()
+
+    def _resume_work(self) -> None:
+        self._drain()
+        self._arm()
+
+    def _give(self, arg: tuple[int, Event]) -> None:
+        life, event = arg
+        if life == self.life:
+            self.handle(event)
+
+    def _drain(self) -> None:
+        while self._inbox and self.core is not None and self._ready is None and not self.pauses:
+            self._step(self._inbox.popleft())
+
+    def _step(self, event: Event) -> None:
+        world, core = self.world, self.core
+        self._event = event
+        ready = core.step(self.clock(world.now), event)
+        world.steps += 1
+        world.judge.stepped(world.now, self.name, core, event, ready)
+        if world.journal is not None:
+            narrate_event(world.journal, self.name, event)
+        self._wake_at = ready.wake_at
+        if ready.records:
+            if world.is_cut_off(self, "before_append", ready.records):
+                return
+            self._ready = ready
+            self.append(ready.records)
+            if self.core is core:
+                world.is_cut_off(self, "after_append", ready.records)
+        else:
+            self._carry_out(ready)
+
+    def _carry_out(self, ready: Ready) -> None:
+        world, life = self.world, self.life
+        for effect in ready.effects:
+            self.perform(effect)
+        for receiver, message in ready.messages:
+            world.judge.sent(world.now, self.name, receiver, message)
+            world.network.send(self.name, receiver, message)
+            if world.is_cut_off(self, "after_send", ready.records):
+                return
+        if life == self.life:
+            self.stepped(self._event)
+
+    # --- Time.
+
+    def clock(self, now: int) -> int:
+        """This node's monotonic clock at a moment of the world."""
+        if not self._drift_ppm:
+            return now + self._drift_since[1] - self._drift_since[0]
+        world_at, own_at = self._drift_since
+        return own_at + (now - world_at) * (_MILLION + self._drift_ppm) // _MILLION
+
+    def drift(self, ppm: int) -> None:
+        """From now on the clock runs so much faster, in parts per million."""
+        self._drift_since = (self.world.now, self.clock(self.world.now))
+        self._drift_ppm = ppm
+
+    def _moment(self, own: int) -> int:
+        """The moment of the world at which this node's clock shows `own`, or just after."""
+        world_at, own_at = self._drift_since
+        if not self._drift_ppm:
+            return own - own_at + world_at
+        return world_at - (-(own - own_at) * _MILLION // (_MILLION + self._drift_ppm))
+
+    def _arm(self) -> None:
+        """Have at most one wake-up under way that is early enough."""
+        if self._wake_at is None or self.core is None:
+            return
+        moment = max(self._moment(self._wake_at), self.world.now)
+        if self._armed_at is None or moment < self._armed_at:
+            self._armed_at = moment
+            self.world.at(moment, 0, self._wake, (self.life, moment))
+
+    def _wake(self, arg: tuple[int, int]) -> None:
+        life, moment = arg
+        if life != self.life or moment != self._armed_at:
+            return
+        self._armed_at = None
+        if self._wake_at is None or self._ready is not None or self.pauses:
+            return  # Looked at again when the node goes on.
+        if self._wake_at <= self.clock(self.world.now):
+            self.handle(TimePassed())
+        else:
+            self._arm()
+
+    # --- Chance.
+
+    def delay(self, purpose: str, span: Span) -> int:
+        """How long the n-th thing of this purpose takes."""
+        number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
+        draws = self.world.draws
+        label = f"{self.name} {purpose} {number}"
+        return span.of((draws.word(label) if draws.is_plain else draws.draw(label, 1 << 16)) & 0xFFFF)
+
+    def draw(self, purpose: str, bound: int) -> int:
+        """The n-th draw of this purpose."""
+        number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
+        return self.world.draws.draw(f"{self.name} {purpose} {number}", bound)

@@ -1,0 +1,311 @@
+"""The three roles in the simulated world: what each keeps, reads and writes.
+
+They follow the drivers in `runtime`: a target's durable work is done one thing at a time in the
+order asked, waiting batches are committed as one group, and a target whose write failed ends its
+life and starts again from what is durable. A coordinator that cannot remember ends.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, cast
+
+from increstore.errors import RemoteProtocolError
+from increstore.protocol.coordinator import Coordinator, RestoreState
+from increstore.protocol.plain import from_plain, to_plain
+from increstore.protocol.ready import (
+    ApplyBatch,
+    BatchesApplied,
+    FinalizeFailed,
+    FinalizeRows,
+    PageFailed,
+    PageRead,
+    PublishFailed,
+    PublishTables,
+    ReadPage,
+    RowsFinalized,
+    RunSealed,
+    SealRun,
+    StoreFailed,
+    TablesPublished,
+)
+from increstore.protocol.records import IncrementalCompleted
+from increstore.protocol.source_shard import SourceShard
+from increstore.protocol.target_shard import TargetShard
+from increstore.protocol.topology import table_of
+from increstore.simulation.ambient import MS, RATE_WHOLE, Span
+from increstore.simulation.disk import Disk, DiskCorrupted
+from increstore.simulation.model import state_digest
+from increstore.simulation.nodes import SimulatedNode
+from increstore.simulation.store import SimulatedStore, batch_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from increstore.protocol.ready import Effect, Event
+    from increstore.protocol.records import CoordinatorRecord, Record
+    from increstore.simulation.disk import Frame
+    from increstore.simulation.world import World
+
+READ_SPAN = Span(MS // 2, MS)
+GROUP_BATCHES_MAX = 32
+STORE_RESTART_NS = 500 * MS
+ENDED = (
+    RestoreState.COMPLETED,
+    RestoreState.FAILED,
+    RestoreState.CANCELLED,
+    RestoreState.PAUSED,
+)
+
+
+class SimulatedSource(SimulatedNode):
+    """A source shard; the chain it reads is never lost."""
+
+    def make_core(self) -> SourceShard:
+        table = self.world.topology.table(table_of(self.name))
+        return SourceShard(self.name, table.targets, self.world.source_config)
+
+    def append(self, records: Sequence[Record]) -> None:
+        raise AssertionError("a source shard keeps no durable records")
+
+    def perform(self, effect: Effect) -> None:
+        assert isinstance(effect, ReadPage)
+        self.give_later(self.delay("read", READ_SPAN), self._read(effect))
+
+    def _read(self, effect: ReadPage) -> PageRead | PageFailed:
+        world, scan, page = self.world, effect.scan, effect.page
+        fault = world.director.page_fault(world.now, self.name, scan, page)
+        if fault is not None:
+            return PageFailed(scan, page, fault.transient, fault.error)
+        pages = world.workload.pages(self.name, scan.incremental)
+        if page >= len(pages):
+            return PageRead(scan, page, rows=0, batches=(), last=True)
+        if world.strikes(world.ambient.page_failure, self, "page failure"):
+            return PageFailed(scan, page, transient=True, error="the disk hiccups (drawn)")
+        batches = pages[page]
+        rows = sum(batch.rows for batch in batches)
+        last = page + 1 == len(pages)
+        world.judge.scan_read(world.now, self.name, scan, page, rows, batches, last)
+        return PageRead(scan, page, rows, batches, last)
+
+
+class DiskNode(SimulatedNode):
+    """A role with a disk: durable work waits in one queue and is done in order."""
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.disk = Disk()
+        self._work: deque[tuple[str, Any]] = deque()
+        self._is_writing = False
+
+    def start(self, _: object = None) -> None:
+        self._work.clear()
+        self._is_writing = False
+        super().start()
+
+    def power_off(self) -> None:
+        fate = self.disk.crash(self._fate)
+        if fate != "nothing unsynced":
+            self.world.tell(self.name, "disk.power_lost", fate=fate)
+
+    def _fate(self, purpose: str, bound: int) -> int:
+        """What becomes of unsynced bytes; without the ambient chance of worse they are lost."""
+        torn = self.world.ambient.torn
+        if purpose == "fate" and self.draw("torn", RATE_WHOLE) >= torn:
+            return 0
+        return self.draw(purpose, bound)
+
+    def enqueue(self, operation: str, value: Any) -> None:
+        """Add durable work; `operation` is what faults name it by."""
+        self._work.append((operation, value))
+        if not self._is_writing:
+            self._write_next()
+
+    def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
+        """What this work appends."""
+        raise NotImplementedError
+
+    def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
+        """The frames are durable."""
+        raise NotImplementedError
+
+    def write_failed(self, operation: str, work: list[Any], error: str) -> None:
+        """The disk said no; what was written may or may not be durable."""
+        raise NotImplementedError
+
+    def _write_next(self) -> None:
+        if not self._work or self.core is None:
+            return
+        self._is_writing = True
+        operation, value = self._work.popleft()
+        work = [value]
+        while operation == "append" and len(work) < GROUP_BATCHES_MAX and self._work:
+            if self._work[0][0] != "append":
+                break
+            work.append(self._work.popleft()[1])
+        frames = self.frames_of(operation, work)
+        delay = self.delay("disk", self.world.ambient.disk)
+        fault = self.world.director.disk_fault(self.world.now, self.name, operation)
+        if fault is not None:
+            delay += fault.by_ns
+        error = "" if fault is None else fault.error
+        if not error or fault.action == "fsync_error":
+            self.disk.append(frames)
+        world = self.world
+        world.at(world.now + delay, 0, self._write_ended, (self.life, operation, work, frames, error))
+
+    def _write_ended(self, arg: tuple[int, str, list[Any], list[Frame], str]) -> None:
+        life, operation, work, frames, error = arg
+        if life != self.life:
+            return
+        self._is_writing = False
+        self.world.trace_text(operation)
+        if error:
+            # After a failed fsync the pages may be on the disk or not: both are drawn.
+            if self.draw("after a failed fsync", 2):
+                self.disk.sync()
+            else:
+                self.disk.drop_unsynced()
+            self.write_failed(operation, work, error)
+        else:
+            self.disk.sync()
+            self.written(operation, work, frames)
+        if life == self.life and not self._is_writing:
+            self._write_next()
+
+
+class SimulatedTarget(DiskNode):
+    """A target shard with its store."""
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self._table = world.topology.table(table_of(name))
+        self.store = SimulatedStore(world.workload, self._table.table)
+
+    def make_core(self) -> TargetShard | None:
+        self.store = SimulatedStore(self.world.workload, self._table.table)
+        try:
+            for frame in self.disk.read():
+                self.store.apply(frame)
+        except DiskCorrupted as error:
+            self.world.storage_corrupted(self.name, str(error))
+            return None
+        state = self.store.state()
+        self.world.judge.recovered(self.world.now, self.name, state)
+        return TargetShard(self.name, self._table, self.world.topology.restore, state)
+
+    def append(self, records: Sequence[Record]) -> None:
+        self.enqueue("generation", records)
+
+    def perform(self, effect: Effect) -> None:
+        match effect:
+            case ApplyBatch():
+                self.enqueue("append", effect)
+            case SealRun():
+                self.enqueue("seal", effect)
+            case _:
+                assert isinstance(effect, FinalizeRows)
+                self.enqueue("finalize", effect)
+
+    def stepped(self, event: Event) -> None:
+        if isinstance(event, StoreFailed):
+            self.world.at(self.world.now + STORE_RESTART_NS, 0, self.start, None)
+            self.stop()
+
+    def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
+        match operation:
+            case "append":
+                return [batch_frame(batch) for batch in work]
+            case "generation":
+                return [("generation", record.generation) for record in work[0]]
+            case "seal":
+                return [("seal", work[0].incremental, work[0].streams)]
+            case _:
+                values = self.store.values
+                return [("final", len(values), state_digest(values))]
+
+    def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
+        now, judge, name = self.world.now, self.world.judge, self.name
+        for frame in frames:
+            self.store.apply(frame)
+        match operation:
+            case "append":
+                self._applied(work)
+            case "generation":
+                self.appended()
+            case "seal":
+                judge.sealed(now, name, work[0].incremental, work[0].streams)
+                self.handle(RunSealed(work[0].incremental))
+            case _:
+                rows, digest = frames[0][1:]
+                judge.finalized(now, name, rows, digest)
+                self.handle(RowsFinalized(rows, digest))
+
+    def _applied(self, batches: list[ApplyBatch]) -> None:
+        now, judge = self.world.now, self.world.judge
+        ends: dict[Any, int] = {}
+        for batch in batches:
+            judge.applied(now, self.name, batch.scan, batch.order, batch.rows, batch.digest)
+            ends[batch.scan] = batch.order
+        for scan, order in ends.items():
+            self.handle(BatchesApplied(scan, order))
+
+    def write_failed(self, operation: str, work: list[Any], error: str) -> None:
+        if operation == "finalize":
+            self.handle(FinalizeFailed(transient=True, error=error))
+            return
+        failure = StoreFailed(error, corrupted=False)
+        if operation == "generation":
+            self.append_failed(failure)
+        else:
+            self.handle(failure)
+
+
+class SimulatedCoordinator(DiskNode):
+    """The coordinator with its log."""
+
+    def make_core(self) -> Coordinator | None:
+        world = self.world
+        history: list[CoordinatorRecord] = []
+        try:
+            for _, plain in self.disk.read():
+                history.extend(cast("CoordinatorRecord", from_plain(record)) for record in plain)
+        except (DiskCorrupted, RemoteProtocolError) as error:
+            world.storage_corrupted(self.name, str(error))
+            return None
+        world.judge.recovered(world.now, self.name, history)
+        now = self.clock(world.now)
+        wall = world.wall_ns(self)
+        return Coordinator(world.topology, world.config, history, now, wall, world.fingerprint)
+
+    def append(self, records: Sequence[Record]) -> None:
+        self.enqueue("log", records)
+
+    def perform(self, effect: Effect) -> None:
+        assert isinstance(effect, PublishTables)
+        self.enqueue("publish", effect)
+
+    def stepped(self, event: Event) -> None:
+        if self.core.state in ENDED:
+            self.world.coordinator_ended(self)
+
+    def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
+        if operation == "publish":
+            return []
+        return [("records", tuple(to_plain(record) for record in work[0]))]
+
+    def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
+        if operation == "log":
+            for record in work[0]:
+                if isinstance(record, IncrementalCompleted):
+                    self.world.incremental_completed(record.incremental)
+            self.appended()
+            return
+        self.world.publish()
+        self.handle(TablesPublished())
+
+    def write_failed(self, operation: str, work: list[Any], error: str) -> None:
+        if operation == "publish":
+            self.handle(PublishFailed(error))
+        else:
+            self.world.coordinator_failed(self, error)

@@ -1,0 +1,108 @@
+"""One run of one scenario from one seed (or tape), and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from increstore.judging.violation import InvariantViolated
+from increstore.protocol.coordinator import RestoreState
+from increstore.scenario.director import Director
+from increstore.scenario.swarm import settle
+from increstore.simulation.draws import Draws
+from increstore.simulation.judges import make_judge
+from increstore.simulation.setting import ambient_of
+from increstore.simulation.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from increstore.journal import JournalEvent
+    from increstore.simulation.setting import Setting
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedOutcome:
+    """How one run ended. Times are virtual nanoseconds since the run began."""
+
+    seed: int
+    state: RestoreState | None
+    """None when an invariant was violated before the end."""
+    reason: str
+    violation: InvariantViolated | None
+    ended_at: int
+    moments: int
+    steps: int
+    delivered: int
+    points: int
+    """Crash points passed."""
+    digest: str
+    tables: dict[str, dict[Any, Any]] | None
+    """The visible rows by table and key; None while nothing is visible."""
+    reached: Mapping[str, int]
+    explanation: str
+    """What the restore waited for, when it has not ended."""
+    tape: Mapping[str, int] = field(default_factory=dict)
+    faults: tuple[Any, ...] = ()
+
+
+def simulate(
+    setting: Setting,
+    seed: int,
+    *,
+    tape: Mapping[str, int] | None = None,
+    record: bool = False,
+    crash_at: frozenset[int] = frozenset(),
+    journal_to: Callable[[JournalEvent], None] | None = None,
+) -> SimulatedOutcome:
+    """Play the scenario once; the same arguments give the same outcome, digest and journal.
+
+    `tape` replaces the seed's chance, `record` keeps it, `crash_at` are crash points (1-based).
+    """
+    draws = Draws(seed, tape, record=record)
+    settled = settle(setting.scenario, draws.draw)
+    director = Director(setting.compiled_for(settled), draws.draw)
+    judge = make_judge(setting, settled)
+    world = World(
+        setting,
+        draws,
+        director,
+        judge,
+        ambient=ambient_of(settled),
+        ends_within=settled.heal.at + settled.expect.within,
+        crash_at=crash_at,
+        journal_to=journal_to,
+    )
+    violation: InvariantViolated | None = None
+    try:
+        world.run()
+    except InvariantViolated as found:
+        violation = found
+    return _outcome(world, draws, violation)
+
+
+def _outcome(
+    world: World, draws: Draws, violation: InvariantViolated | None
+) -> SimulatedOutcome:
+    for node in world.nodes.values():
+        if node.core is not None:
+            world.count_drops(node.core)
+    for why in world.drops:
+        world.director.mark(f"dropped: {why}")
+    return SimulatedOutcome(
+        seed=draws.seed,
+        state=world.state,
+        reason=world.reason,
+        violation=violation,
+        ended_at=world.ended_at or world.now,
+        moments=world.moments,
+        steps=world.steps,
+        delivered=world.network.counters["delivered"],
+        points=world.points,
+        digest=world.digest,
+        tables=world.tables() if world.is_published else None,
+        reached=dict(world.director.reached),
+        explanation="" if world.state is not None else world.explain(),
+        tape=dict(draws.recorded),
+        faults=tuple(world.director.log),
+    )

@@ -1,0 +1,385 @@
+"""The simulated world: one heap of moments, the production cores, and everything that may go wrong.
+
+Rules of this file:
+- Time is an integer of nanoseconds and jumps to the next moment of the heap. Moments at one
+  instant are ordered by a drawn tie (0 = first in, first out), so that races do not hide.
+- A crash throws a core away; what is durable, and what is on its way, stays.
+- After the coordinator has ended, the world goes on until nothing happens any more: whatever was
+  still on its way must not change a thing.
+- Nothing is waited for: an empty heap before the end is a deadlock and is told as one, at once.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any
+
+import xxhash
+
+from increstore.journal import Journal, JournalEvent
+from increstore.judging.violation import InvariantViolated
+from increstore.protocol.coordinator import RestoreState
+from increstore.protocol.ready import OperatorAsked
+from increstore.protocol.topology import COORDINATOR
+from increstore.scenario.actions import (
+    ClockDrift,
+    ClockJump,
+    Crash,
+    DiskAction,
+    Operate,
+    Pause,
+    Release,
+    ResetLink,
+)
+from increstore.simulation.ambient import MS, RATE_WHOLE, SECOND
+from increstore.simulation.network import Network
+from increstore.simulation.roles import (
+    DiskNode,
+    SimulatedCoordinator,
+    SimulatedSource,
+    SimulatedTarget,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from increstore.protocol.ready import Event
+    from increstore.protocol.records import Record
+    from increstore.scenario.director import Director
+    from increstore.simulation.ambient import Ambient
+    from increstore.simulation.draws import Draws
+    from increstore.simulation.nodes import SimulatedNode
+    from increstore.simulation.setting import Setting
+
+WALL_NS = 1_700_000_000 * SECOND
+"""The wall clock when a world begins."""
+MOMENTS_MAX = 200_000
+"""More moments than this in one run are a storm, not a restore."""
+AFTERMATH_NS = 20 * SECOND
+"""How long after the end the world goes on, for what is still on its way."""
+CRASH_RESTART_NS = 100 * MS
+
+
+class SimulationJournal(Journal):
+    """The journal of a simulated run: stamped with virtual time, so the same for the same seed."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def emit(self, node: str, name: str, **facts: Any) -> None:
+        world = self._world
+        if name in world.director.wanted:
+            world.director.observe(world.now, node, name, facts)
+            world.look_at_director()
+        self.relay(JournalEvent(WALL_NS + world.now, node, name, facts))
+
+
+class World:
+    """One run of one setting. `run` plays it to the end and raises what was violated."""
+
+    def __init__(
+        self,
+        setting: Setting,
+        draws: Draws,
+        director: Director,
+        judge: Any,
+        *,
+        ambient: Ambient,
+        ends_within: int,
+        crash_at: frozenset[int] = frozenset(),
+        journal_to: Callable[[JournalEvent], None] | None = None,
+    ) -> None:
+        """`crash_at` are crash points by number, in the order this world meets them; a restore
+        that has not ended at `ends_within` (virtual nanoseconds) has stalled."""
+        self.workload = setting.workload
+        self.topology = setting.workload.topology
+        self.config = setting.config
+        self.source_config = setting.source_config
+        self.fingerprint = setting.fingerprint
+        self.resume_after_ns = setting.resume_after_ns
+        self.resumes_left = setting.resumes_max
+        self.ambient = ambient
+        self._stops_at = ends_within
+        self.draws = draws
+        self.director = director
+        self.judge = judge
+        self.now = 0
+        self.steps = 0
+        self.moments = 0
+        self.points = 0
+        self.crash_at = crash_at
+        self.state: RestoreState | None = None
+        """How it ended; None while it runs."""
+        self.reason = ""
+        self.ended_at = 0
+        self.is_published = False
+        self.drops: dict[str, int] = {}
+        self._hash = xxhash.xxh3_64()
+        self._heap: list[tuple[int, int, int, Callable[[Any], None], Any]] = []
+        self._ticket = 0
+        self._looks_at: int | None = None
+        self._meters_points = bool(crash_at) or ambient.crash > 0 or director.has_crash_points
+        self.network = Network(self)
+        self.journal: Journal | None = None
+        if journal_to is not None or director.wanted:
+            self.journal = SimulationJournal(self)
+            if journal_to is not None:
+                self.journal.subscribe(journal_to)
+        self.nodes: dict[str, SimulatedNode] = {}
+        for table in self.topology.tables:
+            for name in table.sources:
+                self.nodes[name] = SimulatedSource(self, name)
+            for name in table.targets:
+                self.nodes[name] = SimulatedTarget(self, name)
+        self.coordinator = SimulatedCoordinator(self, COORDINATOR)
+        self.nodes[COORDINATOR] = self.coordinator
+
+    # --- Running.
+
+    def run(self) -> None:
+        """Play until the restore has ended and nothing is on its way any more.
+
+        Raises: InvariantViolated.
+        """
+        self.begin()
+        while self.advance():
+            pass
+
+    def begin(self) -> None:
+        """Start every node, and arrange what the scenario has planned."""
+        for node in self.nodes.values():
+            node.start()
+        self.look_at_director()
+
+    def advance(self) -> bool:
+        """Play one moment; False when there is nothing left to play."""
+        if not self._heap:
+            if self.state is None:
+                self.judge.deadlocked(self.now, self.explain())
+            return False
+        self.now, _, _, act, arg = heapq.heappop(self._heap)
+        if self.now > self._stops_at:
+            if self.state is not None:
+                return False
+            self.judge.stalled(self.now, self.explain())
+        self.moments += 1
+        if self.moments > MOMENTS_MAX:
+            self.judge.stalled(self.now, f"{MOMENTS_MAX} moments without an end: {self.explain()}")
+        act(arg)
+        return True
+
+    def at(self, moment: int, tie: int, act: Callable[[Any], None], arg: object) -> None:
+        """Have something happen at a moment of the world."""
+        self._ticket += 1
+        heapq.heappush(self._heap, (moment, tie, self._ticket, act, arg))
+
+    @property
+    def digest(self) -> str:
+        """The hash of everything that has happened, in order: equal runs have equal digests."""
+        return self._hash.hexdigest()
+
+    def trace(self, happened: bytes) -> None:
+        self._hash.update(self.now.to_bytes(8, "little"))
+        self._hash.update(happened)
+
+    def trace_text(self, happened: str) -> None:
+        self.trace(happened.encode())
+
+    def explain(self) -> str:
+        """What the restore waits for, in the coordinator's own words."""
+        core = self.coordinator.core
+        if core is None:
+            return "the coordinator is down"
+        return str(core.explain(self.coordinator.clock(self.now)))
+
+    # --- What nodes ask for.
+
+    def life_of(self, node: str) -> int:
+        return self.nodes[node].life
+
+    def deliver(self, receiver: str, event: Event) -> None:
+        node = self.nodes[receiver]
+        if node.core is None:
+            self.network.counters["lost"] += 1
+            return
+        self.judge.received(self.now, event.sender, receiver, event.message)
+        node.handle(event)
+
+    def tell(self, node: str, name: str, **facts: Any) -> None:
+        """A journal event that is not a core's."""
+        if self.journal is not None:
+            self.journal.emit(node, name, **facts)
+
+    def strikes(self, rate: int, node: SimulatedNode, purpose: str) -> bool:
+        """Whether ambient chance strikes now; draws that do are those at the end, 0 never."""
+        if not rate or self.now >= self.ambient.heals_at:
+            return False
+        return node.draw(purpose, RATE_WHOLE) >= RATE_WHOLE - rate
+
+    def wall_ns(self, node: SimulatedNode) -> int:
+        return WALL_NS + node.clock(self.now) + node.wall_offset
+
+    def count_drops(self, core: Any) -> None:
+        """What a core has dropped, by why: these are marks that a scenario may ask for."""
+        for why, count in core.dropped.items():
+            self.drops[why] = self.drops.get(why, 0) + count
+
+    # --- Crashes.
+
+    def is_cut_off(self, node: SimulatedNode, point: str, records: Sequence[Record]) -> bool:
+        """Pass a crash point; True when the node has crashed there."""
+        self.points += 1
+        if not self._meters_points or self.state is not None:
+            return False
+        if self.points in self.crash_at:
+            self.crash(node, CRASH_RESTART_NS, f"crash point {self.points}: {point}")
+            return True
+        if self.strikes(self.ambient.crash, node, "crash"):
+            self.crash(node, node.delay("restart", self.ambient.restart), f"drawn, {point}")
+            return True
+        if self.director.has_crash_points:
+            kinds = [type(record).__name__ for record in records]
+            action = self.director.crash_at(self.now, node.name, point, kinds)
+            if action is not None:
+                self._carry_out_crash(action)
+                return True
+        return False
+
+    def crash(self, node: SimulatedNode, restart_after: int | None, why: str) -> None:
+        """Power off; back after a while, or never."""
+        self.tell(node.name, "node.crashed", why=why)
+        self.trace_text(f"crash {node.name}")
+        node.stop()
+        if restart_after is not None:
+            self.at(self.now + restart_after, 0, self._restart, node)
+
+    def _restart(self, node: SimulatedNode) -> None:
+        if not node.is_up:
+            self.tell(node.name, "node.restarted")
+            node.start()
+
+    def _carry_out_crash(self, action: Crash) -> None:
+        node = self.nodes[action.node]
+        if isinstance(node, DiskNode) and (action.wipe or action.rollback):
+            node.stop()
+            if action.wipe:
+                node.disk.wipe()
+            else:
+                node.disk.roll_back(action.rollback)
+            self.judge.rolled_back(self.now, node.name)
+        self.crash(node, action.restart_after_ns, action.fault)
+
+    # --- What the scenario's faults do.
+
+    def look_at_director(self) -> None:
+        """Carry out what is due now, and come back when the next thing is."""
+        if self.director.next_due is None:
+            return
+        for action in self.director.due(self.now):
+            self._carry_out(action)
+        for name, facts in self.director.take_events():
+            self.tell("scenario", name, **facts)
+        due = self.director.next_due
+        if due is not None and (self._looks_at is None or due < self._looks_at):
+            self._looks_at = due
+            self.at(due, 0, self._look_again, None)
+
+    def _look_again(self, _: object) -> None:
+        self._looks_at = None
+        self.look_at_director()
+
+    def _carry_out(self, action: object) -> None:
+        match action:
+            case Crash():
+                self._carry_out_crash(action)
+            case Pause(node, duration):
+                self.nodes[node].pause(duration)
+            case ClockJump(node, by_ns):
+                self.nodes[node].wall_offset += by_ns
+            case ClockDrift(node, ppm):
+                self.nodes[node].drift(ppm)
+            case Operate(verb, value):
+                self.coordinator.handle(OperatorAsked(verb, value))
+            case ResetLink(a, b):
+                self.network.reset(a, b)
+            case Release(fault):
+                self.network.release(fault)
+            case DiskAction(node, kind):
+                self._damage_disk(node, kind)
+            case _:
+                raise AssertionError(f"not an action of the simulation: {action}")
+
+    def _damage_disk(self, name: str, kind: str) -> None:
+        node = self.nodes[name]
+        assert isinstance(node, DiskNode)
+        if kind == "bitflip":
+            node.disk.flip_bit(node.draw("bit flip", max(1, node.disk.synced)))
+        else:
+            node.disk.roll_back(1)
+        self.judge.rolled_back(self.now, name)
+
+    def judge_damaged_frame(self, receiver: str, *, is_delivered: bool) -> None:
+        """A frame with a changed byte has arrived: it must not have got past the framing."""
+        if is_delivered:
+            raise InvariantViolated(
+                "F1 damaged-frame", "a damaged frame was delivered", self.now, receiver
+            )
+
+    # --- How it ends.
+
+    def incremental_completed(self, incremental: int) -> None:
+        """The coordinator has written that it is: the rows must be those of the model."""
+        self.judge.tables(self.now, incremental, self.tables())
+
+    def publish(self) -> None:
+        """The final rows become visible."""
+        self.is_published = True
+        self.judge.published(self.now)
+        self.judge.tables(self.now, self.topology.last_incremental, self.tables())
+
+    def tables(self) -> dict[str, dict[Any, Any]]:
+        """The rows that readers see: of all targets of each table, by key."""
+        return {
+            table.table: {
+                key: row
+                for target in table.targets
+                for key, row in self.nodes[target].store.values.items()
+            }
+            for table in self.topology.tables
+        }
+
+    def coordinator_ended(self, node: SimulatedCoordinator) -> None:
+        """The coordinator says that it is over: the command ends, unless a person resumes it."""
+        core = node.core
+        state, reason = core.state, core.reason
+        if state is RestoreState.PAUSED and self._resumes():
+            return
+        self._end(state, reason)
+
+    def coordinator_failed(self, node: SimulatedCoordinator, error: str) -> None:
+        """It could not write its log: the command ends with an error and may be given again."""
+        self.tell(node.name, "storage.failed", error=error)
+        if not self._resumes():
+            self._end(RestoreState.PAUSED, error)
+
+    def storage_corrupted(self, node: str, error: str) -> None:
+        """What was durable is damaged: the command ends with a typed error."""
+        self.tell(node, "storage.corrupted", error=error)
+        self._end(RestoreState.FAILED, f"{node}: storage corrupted: {error}")
+
+    def _resumes(self) -> bool:
+        """The same command is given again after a while: all its nodes end, and start anew."""
+        if self.resume_after_ns is None or self.resumes_left <= 0 or self.state is not None:
+            return False
+        self.resumes_left -= 1
+        for node in self.nodes.values():
+            self.crash(node, self.resume_after_ns, "the command ended; it is given again")
+        return True
+
+    def _end(self, state: RestoreState, reason: str) -> None:
+        if self.state is not None:
+            return
+        self.state, self.reason, self.ended_at = state, reason, self.now
+        self._stops_at = self.now + AFTERMATH_NS
+        self.judge.ended(self.now, state, reason)
