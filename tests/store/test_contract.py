@@ -11,6 +11,7 @@ from increstore.chain.digest import payload_digest
 from increstore.errors import LocalProtocolError, StorageCorrupted
 from increstore.protocol.messages import ScanId, StreamEvidence
 from increstore.protocol.target_state import StreamState, TargetState
+from increstore.store.faulty import FaultyStore
 from increstore.store.seam import BatchInvalid
 
 from .builders import (
@@ -31,14 +32,26 @@ from .builders import (
 )
 
 
-@pytest.fixture(params=["memory", "segment"])
+class NothingHappens:
+    """A guard that bothers with no write."""
+
+    def before(self, operation, records):
+        return None
+
+    def after(self, operation, records):
+        pass
+
+
+@pytest.fixture(params=["memory", "segment", "faulty segment"])
 def make_store(request, tmp_path):
     """Opens the store, and opens it again as after a crash when it is called again."""
+    behind_faults, _, kind = request.param.rpartition(" ")
     stores = []
 
     def make(layout=None):
-        if request.param == "segment" or not stores:
-            stores.append(a_store(request.param, tmp_path, layout))
+        if kind == "segment" or not stores:
+            store = a_store(kind, tmp_path, layout)
+            stores.append(FaultyStore(store, NothingHappens()) if behind_faults else store)
         return stores[-1]
 
     return make
