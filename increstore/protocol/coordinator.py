@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from increstore.protocol.barrier import BarrierReport, Question
-from increstore.protocol.deadlines import DEADLINE, deadlines_of
+from increstore.protocol.deadlines import DEADLINE
 from increstore.protocol.desk import Desk
 from increstore.protocol.ledger import OPERATOR, RestoreState, replay
 from increstore.protocol.messages import (
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Coordinator", "CoordinatorConfig", "RestoreState"]
 
+_ENDED_WITHOUT_RESULT = (RestoreState.FAILED, RestoreState.CANCELLED)
+
 
 class Coordinator:
     """One life of the coordinator of one restore, begun from its durable history.
@@ -85,8 +87,8 @@ class Coordinator:
         if not self._has_begun:
             self._begin()
         match event:
-            case Received(sender, message):
-                self._hear(sender, message)
+            case Received():
+                self._hear(event.sender, event.message)
             case OperatorAsked(verb, value):
                 self._obey(verb, value)
             case TablesPublished() | PublishFailed():
@@ -215,7 +217,7 @@ class Coordinator:
     def _pause_after_a_deadline(self) -> None:
         if not self._desk.is_active:
             return
-        for deadline in deadlines_of(self._ledger, self._desk.config):
+        for deadline in self._desk.deadlines:
             if self._wall >= deadline.at:
                 self._desk.pause(deadline.reason(self._wall))
                 return
@@ -233,7 +235,7 @@ class Coordinator:
             return
         if restore != self._ledger.topology.restore:
             self._desk.drop("of another restore")
-        elif self.state in (RestoreState.FAILED, RestoreState.CANCELLED):
+        elif self.state in _ENDED_WITHOUT_RESULT:
             self._dismiss(sender, message)
         elif message.generation != self._ledger.generation:
             self._desk.drop("of another generation")
@@ -299,11 +301,11 @@ class Coordinator:
         """The one wake-up: the next repeat, retry or deadline; none when nothing may happen."""
         if not self._desk.is_active:
             return None
-        deadlines = deadlines_of(self._ledger, self._desk.config)
-        moments = [self._desk.monotonic(deadline.at) for deadline in deadlines]
-        if self._phase is not None and self._phase.wake_at is not None:
-            moments.append(self._phase.wake_at)
-        return min(moments, default=None)
+        wake_at = self._phase.wake_at if self._phase is not None else None
+        for deadline in self._desk.deadlines:
+            due = self._desk.monotonic(deadline.at)
+            wake_at = due if wake_at is None else min(wake_at, due)
+        return wake_at
 
     @property
     def _wall(self) -> int:

@@ -37,8 +37,10 @@ class Deadline:
         )
 
 
-def deadlines_of(ledger: Ledger, config: CoordinatorConfig) -> list[Deadline]:
+def deadlines_of(ledger: Ledger, config: CoordinatorConfig) -> tuple[Deadline, ...]:
     """The deadlines that are set and running now."""
+    if config.overall_deadline_ns is None and config.stage_deadline_ns is None:
+        return ()
     deadlines = []
     if config.overall_deadline_ns is not None and ledger.accepted_at is not None:
         since = max(ledger.accepted_at, ledger.resumed_at)
@@ -48,4 +50,4 @@ def deadlines_of(ledger: Ledger, config: CoordinatorConfig) -> list[Deadline]:
         since = max(ledger.stage_started_at, ledger.resumed_at)
         stage = "finalizing" if ledger.is_finalizing else f"incremental {ledger.incremental}"
         deadlines.append(Deadline(stage, since, config.stage_deadline_ns))
-    return deadlines
+    return tuple(deadlines)

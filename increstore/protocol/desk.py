@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from increstore.protocol.deadlines import deadlines_of
 from increstore.protocol.messages import CancelRestore, Reason
 from increstore.protocol.outbox import Outbox
 from increstore.protocol.records import RestoreFailed, RestorePaused
 
 if TYPE_CHECKING:
+    from increstore.protocol.deadlines import Deadline
     from increstore.protocol.ledger import Ledger
     from increstore.protocol.messages import Message, Refused
     from increstore.protocol.policy import CoordinatorConfig
@@ -29,6 +31,7 @@ class Desk:
         self.superseded = ""
         """Who took over, once a shard has said so; from then on this coordinator is silent."""
         self._wall_offset = wall_now - now
+        self._deadlines: tuple[Deadline, ...] | None = None
 
     @property
     def topology(self) -> Topology:
@@ -43,6 +46,13 @@ class Desk:
         """Whether shards may be asked for anything new."""
         return self.ledger.halt is None and not self.superseded
 
+    @property
+    def deadlines(self) -> tuple[Deadline, ...]:
+        """The deadlines that run now; they follow from durable facts alone."""
+        if self._deadlines is None:
+            self._deadlines = deadlines_of(self.ledger, self.config)
+        return self._deadlines
+
     def wall(self, now: int) -> int:
         """The wall clock at a monotonic moment: steps of the real one are not followed."""
         return now + self._wall_offset
@@ -54,6 +64,7 @@ class Desk:
         """Decide a durable fact; the driver writes it before anything else of this step."""
         self.outbox.record(record)
         self.ledger.apply(record)
+        self._deadlines = None
 
     def send(self, receiver: str, message: Message) -> None:
         self.outbox.send(receiver, message)

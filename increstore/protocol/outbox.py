@@ -33,11 +33,14 @@ class Outbox:
 
     def take(self, wake_at: int | None) -> Ready:
         """Everything gathered since the last call, as one `Ready`."""
-        ready = Ready(tuple(self._records), tuple(self._effects), tuple(self._messages), wake_at)
-        if ready.records:
-            self._records.clear()
-        if ready.effects:
-            self._effects.clear()
-        if ready.messages:
-            self._messages.clear()
+        records, effects, messages = self._records, self._effects, self._messages
+        ready = Ready(
+            tuple(records) if records else (),
+            tuple(effects) if effects else (),
+            tuple(messages) if messages else (),
+            wake_at,
+        )
+        records.clear()
+        effects.clear()
+        messages.clear()
         return ready

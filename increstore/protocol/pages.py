@@ -62,7 +62,9 @@ class PagesAhead:
             return None
         self._taken += 1
         if isinstance(page, PageRead):
-            size = sum(len(batch.payload) for batch in page.batches)
+            size = 0
+            for batch in page.batches:
+                size += len(batch.payload)
             self._largest_bytes = max(self._largest_bytes, size)
             self.ended = page.last
         if self.ended:

@@ -20,7 +20,7 @@ from increstore.protocol.messages import (
 )
 from increstore.protocol.pages import PagesAhead
 from increstore.protocol.ready import PageFailed, PageRead, ReadPage
-from increstore.protocol.stream import ChangeStream
+from increstore.protocol.stream import Backlog, ChangeStream
 
 if TYPE_CHECKING:
     from increstore.protocol.outbox import Outbox
@@ -74,14 +74,13 @@ class SourceScan:
         "_config",
         "_outbox",
         "_pages",
-        "bytes_held",
+        "backlog",
         "generation",
         "is_fenced",
         "report",
         "rows_scanned",
         "scan",
         "streams",
-        "unapplied",
     )
 
     def __init__(self, scan: ScanId, generation: int, config: SourceConfig, outbox: Outbox) -> None:
@@ -90,8 +89,7 @@ class SourceScan:
         self.report: CompletionNotification | None = None
         self.is_fenced = False
         self.rows_scanned = 0
-        self.unapplied = 0
-        self.bytes_held = 0
+        self.backlog = Backlog()
         self.streams: dict[str, ChangeStream] = {}
         self._config = config
         self._outbox = outbox
@@ -123,7 +121,6 @@ class SourceScan:
         stream = self.streams.get(target)
         if stream is None:
             return
-        unapplied, held = stream.unapplied, stream.bytes_held
         try:
             if isinstance(message, StreamOpened):
                 stream.answer(now, message.watermark)
@@ -132,8 +129,6 @@ class SourceScan:
         except RemoteProtocolError as error:
             self.fail(Status.TRANSIENT, str(error))
             return
-        self.unapplied += stream.unapplied - unapplied
-        self.bytes_held += stream.bytes_held - held
         self._send_due(now, stream)
 
     def hear_refusal(self, target: str, refused: Refused) -> None:
@@ -157,9 +152,9 @@ class SourceScan:
         """Ask for pages while there is room, and end when all is read and applied."""
         if self.report is not None:
             return
-        while (page := self._pages.next_to_ask(self.bytes_held)) is not None:
+        while (page := self._pages.next_to_ask(self.backlog.bytes)) is not None:
             self._outbox.effect(ReadPage(self.scan, page))
-        if self._pages.ended and self.unapplied == 0:
+        if self._pages.ended and self.backlog.batches == 0:
             self._end_completely_applied()
 
     def repeat(self, now: int) -> None:
@@ -186,7 +181,9 @@ class SourceScan:
 
     def _route(self, now: int, page: PageRead, targets: frozenset[str]) -> None:
         self.rows_scanned += page.rows
-        routed = sum(batch.rows for batch in page.batches)
+        routed = 0
+        for batch in page.batches:
+            routed += batch.rows
         if routed != page.rows:
             self.fail(
                 Status.FATAL,
@@ -198,14 +195,13 @@ class SourceScan:
             if batch.target not in targets:
                 raise LocalProtocolError(f"{self.scan.source} has no target {batch.target!r}")
             stream = self.streams.get(batch.target) or self._new_stream(now, batch.target)
-            unapplied, held = stream.unapplied, stream.bytes_held
             stream.add(batch)
-            self.unapplied += stream.unapplied - unapplied
-            self.bytes_held += stream.bytes_held - held
             self._send_due(now, stream)
 
     def _new_stream(self, now: int, target: str) -> ChangeStream:
-        stream = self.streams[target] = ChangeStream(target, self._config.window_batches)
+        stream = self.streams[target] = ChangeStream(
+            target, self._config.window_batches, self.backlog
+        )
         self._open(now, stream)
         return stream
 
@@ -243,4 +239,3 @@ class SourceScan:
         )
         for stream in self.streams.values():
             stream.discard()
-        self.unapplied = self.bytes_held = 0

@@ -86,8 +86,8 @@ class SourceShard:
     def step(self, now: int, event: Event) -> Ready:
         """Advance by one event. Raises: LocalProtocolError when a batch names no target of ours."""
         match event:
-            case Received(sender, message):
-                self._hear(now, sender, message)
+            case Received():
+                self._hear(now, event.sender, event.message)
             case PageRead() | PageFailed():
                 self._take_page(now, event)
             case TimePassed():
@@ -105,7 +105,7 @@ class SourceShard:
     @property
     def unapplied_bytes(self) -> int:
         """Payload bytes held because no target has confirmed them yet."""
-        return self._scan.bytes_held if self._scan else 0
+        return self._scan.backlog.bytes if self._scan else 0
 
     def view(self) -> SourceView:
         scan = self._scan
@@ -128,12 +128,12 @@ class SourceShard:
 
     def _hear(self, now: int, sender: str, message: Message) -> None:
         match message:
-            case StartScan():
-                self._start_scan(now, sender, message)
-            case StreamOpened(scan=scan) | ChangesApplied(scan=scan):
-                living = self._living(scan)
+            case ChangesApplied() | StreamOpened():
+                living = self._living(message.scan)
                 if living is not None:
                     living.hear(now, sender, message)
+            case StartScan():
+                self._start_scan(now, sender, message)
             case Refused(scan=scan) if scan is not None:
                 living = self._living(scan)
                 if living is not None and sender in living.streams:
@@ -170,10 +170,13 @@ class SourceShard:
 
     def _answer(self, scan: SourceScan) -> None:
         """The report to whoever asks again; a sample while there is none."""
-        if scan.report is None:
+        report = scan.report
+        if report is None:
             self._outbox.send(self._asker, scan.progress())
+        elif report.generation == self.generation:
+            self._outbox.send(self._asker, report)
         else:
-            self._outbox.send(self._asker, replace(scan.report, generation=self.generation))
+            self._outbox.send(self._asker, replace(report, generation=self.generation))
 
     def _take_page(self, now: int, page: PageRead | PageFailed) -> None:
         scan = self._living(page.scan)

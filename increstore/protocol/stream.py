@@ -28,6 +28,16 @@ ANSWERS_BELOW_MAX = 3
 _RESEND_DOUBLINGS_MAX = 2
 
 
+class Backlog:
+    """What the streams of one scan hold together, because no target has confirmed it."""
+
+    __slots__ = ("batches", "bytes")
+
+    def __init__(self) -> None:
+        self.batches = 0
+        self.bytes = 0
+
+
 class ChangeStream:
     """One stream: orders are 1-based and number the same batch the same way in every rescan.
 
@@ -39,6 +49,7 @@ class ChangeStream:
         "_answers_below",
         "_asked_at",
         "_asking",
+        "_backlog",
         "_digest",
         "_held",
         "_moved_at",
@@ -55,7 +66,7 @@ class ChangeStream:
         "watermark",
     )
 
-    def __init__(self, target: str, window_batches: int) -> None:
+    def __init__(self, target: str, window_batches: int, backlog: Backlog | None = None) -> None:
         self.target = target
         self.opened = False
         self.last_order = 0
@@ -65,6 +76,7 @@ class ChangeStream:
         self.rows_applied = 0
         self.bytes_held = 0
         self._window_batches = window_batches
+        self._backlog = backlog or Backlog()
         self._held: deque[Batch] = deque()
         self._digest = 0
         self._asking = False
@@ -90,7 +102,7 @@ class ChangeStream:
         self.last_order += 1
         if self.last_order > self.watermark:
             self._held.append(batch)
-            self.bytes_held += len(batch.payload)
+            self._count_held(1, len(batch.payload))
         else:
             self.rows_sent += batch.rows
             self._count(self.last_order, batch)
@@ -137,7 +149,7 @@ class ChangeStream:
         while self._held and self.watermark < watermark:
             batch = self._held.popleft()
             self.watermark += 1
-            self.bytes_held -= len(batch.payload)
+            self._count_held(-1, -len(batch.payload))
             if self.watermark > self._sent_most:
                 self.rows_sent += batch.rows
             self._count(self.watermark, batch)
@@ -171,12 +183,17 @@ class ChangeStream:
 
     def discard(self) -> None:
         """Let go of every payload; the scan has ended."""
+        self._count_held(-len(self._held), -self.bytes_held)
         self._held.clear()
-        self.bytes_held = 0
 
     def _count(self, order: int, batch: Batch) -> None:
         self.rows_applied += batch.rows
         self._digest = fold_batch_digest(self._digest, order, batch.digest)
+
+    def _count_held(self, batches: int, size: int) -> None:
+        self.bytes_held += size
+        self._backlog.batches += batches
+        self._backlog.bytes += size
 
     def _note_answer_below(self, watermark: int) -> None:
         self._answers_below += 1

@@ -225,12 +225,12 @@ class TargetShard:
 
     def _hear_store(self, event: Event) -> None:
         match event:
-            case BatchesApplied(scan, watermark):
-                self._batches_applied(scan, watermark)
+            case BatchesApplied():
+                self._batches_applied(event.scan, event.watermark)
             case BatchRejected(scan, order, error):
                 self._batch_rejected(scan, order, error)
-            case RunSealed(incremental):
-                self._run_sealed(incremental)
+            case RunSealed():
+                self._run_sealed(event.incremental)
             case RowsFinalized() | FinalizeFailed():
                 self._finalize_ended(event)
             case StoreFailed():
