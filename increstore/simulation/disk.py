@@ -70,6 +70,13 @@ class Disk:
         if position < self.synced:
             self.damaged.add(self.synced - 1 - position)
 
+    def misdirect(self, position: int) -> None:
+        """The last durable write landed on an earlier frame (counted backwards from it)."""
+        if 0 < position < self.synced:
+            self.damaged.add(self.synced - 1 - position)
+            del self.frames[self.synced - 1]
+            self.synced -= 1
+
     def wipe(self) -> None:
         """A new, empty disk."""
         self.frames.clear()

@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from increstore.judging.judge import Judge, JudgeConfig
 
 if TYPE_CHECKING:
-    from increstore.scenario.model import Scenario
     from increstore.simulation.setting import Setting
 
 
-def make_judge(setting: Setting, settled: Scenario) -> Judge:
+def make_judge(setting: Setting) -> Judge:
     """A judge for one run."""
     return Judge(
         setting.workload.topology,
-        JudgeConfig(
-            scans_in_flight=settled.cluster.scans_in_flight,
-            window_batches=setting.source_config.window_batches,
+        JudgeConfig.of(
+            setting.config,
+            setting.source_config,
+            oracle=setting.workload.model,
         ),
-        setting.workload.model,
     )

@@ -33,7 +33,16 @@ REORDER_NS_MAX = 2_000 * MS
 class Link:
     """One direction between two nodes."""
 
-    __slots__ = ("counts", "down_until", "epoch", "free_at", "label", "last_arrival", "receiver", "sender")
+    __slots__ = (
+        "counts",
+        "down_until",
+        "epoch",
+        "free_at",
+        "label",
+        "last_arrival",
+        "receiver",
+        "sender",
+    )
 
     def __init__(self, sender: str, receiver: str) -> None:
         self.sender = sender
@@ -143,11 +152,12 @@ class Network:
             self.counters["lost"] += 1
         for extra in fate.copies:
             # What a fault delays may be overtaken: on a stream too, as if sent again later.
-            self._travel(link, header, payload, latency + extra, 0, keeps_order=not extra)
+            in_order = fate.keeps_order or not extra
+            self._travel(link, header, payload, latency + extra, 0, keeps_order=in_order)
 
-    def release(self, fault: str) -> None:
+    def release(self, hold: str) -> None:
         """The fault has ended: what it held goes on its way now, in the order held."""
-        for link, header, payload in self.held.pop(fault, ()):
+        for link, header, payload in self.held.pop(hold, ()):
             self._travel(link, header, payload, self._ambient.latency.low, 0)
 
     def reset(self, a: str, b: str) -> None:

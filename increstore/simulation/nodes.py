@@ -32,6 +32,9 @@ class SimulatedNode(ABC):
     def __init__(self, world: World, name: str) -> None:
         self.world = world
         self.name = name
+        self.judge = world.judge
+        self.address = name
+        """How others call it: its name, but for a coordinator that is not the only one."""
         self.core: Any = None
         self.life = 0
         """Rises with each start and each crash: what belongs to another life is dropped."""
@@ -85,7 +88,7 @@ class SimulatedNode(ABC):
         if core is None:
             return
         self.core = core
-        self.world.judge.started(self.world.now, self.name, self.life, core)
+        self.judge.started(self.world.now, self.name, self.life, core)
         self.handle(TimePassed())
 
     def stop(self) -> None:
@@ -98,7 +101,7 @@ class SimulatedNode(ABC):
         self._ready = None
         self._inbox.clear()
         self.power_off()
-        self.world.judge.crashed(self.world.now, self.name)
+        self.judge.crashed(self.world.now, self.name)
 
     # --- Events.
 
@@ -125,7 +128,7 @@ class SimulatedNode(ABC):
         assert ready is not None
         world = self.world
         for record in ready.records:
-            world.judge.recorded(world.now, self.name, record)
+            self.judge.recorded(world.now, self.name, record)
         if world.journal is not None:
             narrate_records(world.journal, self.name, ready.records)
         if world.is_cut_off(self, "after_sync", ready.records):
@@ -139,14 +142,17 @@ class SimulatedNode(ABC):
         self._inbox.appendleft(event)
         self._resume_work()
 
-    def pause(self, duration: int) -> None:
-        """The process is stopped (and its clock goes on)."""
+    def pause(self, duration: int | None) -> None:
+        """The process is stopped (and its clock goes on); None: until `unpause`."""
         self.pauses += 1
-        self.world.at(self.world.now + duration, 0, self._unpause, None)
+        if duration is not None:
+            self.world.at(self.world.now + duration, 0, self.unpause, None)
 
-    def _unpause(self, _: object) -> None:
-        self.pauses -= 1
-        self._resume_work()
+    def unpause(self, _: object = None) -> None:
+        """One reason to stand still less."""
+        if self.pauses:
+            self.pauses -= 1
+            self._resume_work()
 
     def _resume_work(self) -> None:
         self._drain()
@@ -166,7 +172,7 @@ class SimulatedNode(ABC):
         self._event = event
         ready = core.step(self.clock(world.now), event)
         world.steps += 1
-        world.judge.stepped(world.now, self.name, core, event, ready)
+        self.judge.stepped(world.now, self.name, core, event, ready)
         if world.journal is not None:
             narrate_event(world.journal, self.name, event)
         self._wake_at = ready.wake_at
@@ -185,8 +191,8 @@ class SimulatedNode(ABC):
         for effect in ready.effects:
             self.perform(effect)
         for receiver, message in ready.messages:
-            world.judge.sent(world.now, self.name, receiver, message)
-            world.network.send(self.name, receiver, message)
+            self.judge.sent(world.now, self.address, receiver, message)
+            world.network.send(self.address, receiver, message)
             if world.is_cut_off(self, "after_send", ready.records):
                 return
         if life == self.life:
@@ -241,7 +247,9 @@ class SimulatedNode(ABC):
         number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
         draws = self.world.draws
         label = f"{self.name} {purpose} {number}"
-        return span.of((draws.word(label) if draws.is_plain else draws.draw(label, 1 << 16)) & 0xFFFF)
+        return span.of(
+            (draws.word(label) if draws.is_plain else draws.draw(label, 1 << 16)) & 0xFFFF
+        )
 
     def draw(self, purpose: str, bound: int) -> int:
         """The n-th draw of this purpose."""

@@ -32,9 +32,9 @@ from increstore.protocol.ready import (
 from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.target_shard import TargetShard
-from increstore.protocol.topology import table_of
+from increstore.protocol.topology import COORDINATOR, table_of
 from increstore.simulation.ambient import MS, RATE_WHOLE, Span
-from increstore.simulation.disk import Disk, DiskCorrupted
+from increstore.simulation.disk import FATES, Disk, DiskCorrupted
 from increstore.simulation.model import state_digest
 from increstore.simulation.nodes import SimulatedNode
 from increstore.simulation.store import SimulatedStore, batch_frame
@@ -85,7 +85,7 @@ class SimulatedSource(SimulatedNode):
         batches = pages[page]
         rows = sum(batch.rows for batch in batches)
         last = page + 1 == len(pages)
-        world.judge.scan_read(world.now, self.name, scan, page, rows, batches, last)
+        self.judge.scan_read(world.now, self.name, scan, page, rows, batches, last)
         return PageRead(scan, page, rows, batches, last)
 
 
@@ -95,6 +95,8 @@ class DiskNode(SimulatedNode):
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, name)
         self.disk = Disk()
+        self.next_fate = ""
+        """What a fault has planned for unsynced bytes at the next crash."""
         self._work: deque[tuple[str, Any]] = deque()
         self._is_writing = False
 
@@ -111,6 +113,9 @@ class DiskNode(SimulatedNode):
     def _fate(self, purpose: str, bound: int) -> int:
         """What becomes of unsynced bytes; without the ambient chance of worse they are lost."""
         torn = self.world.ambient.torn
+        if purpose == "fate" and self.next_fate:
+            planned, self.next_fate = self.next_fate, ""
+            return FATES.index(planned)
         if purpose == "fate" and self.draw("torn", RATE_WHOLE) >= torn:
             return 0
         return self.draw(purpose, bound)
@@ -152,7 +157,9 @@ class DiskNode(SimulatedNode):
         if not error or fault.action == "fsync_error":
             self.disk.append(frames)
         world = self.world
-        world.at(world.now + delay, 0, self._write_ended, (self.life, operation, work, frames, error))
+        world.at(
+            world.now + delay, 0, self._write_ended, (self.life, operation, work, frames, error)
+        )
 
     def _write_ended(self, arg: tuple[int, str, list[Any], list[Frame], str]) -> None:
         life, operation, work, frames, error = arg
@@ -191,7 +198,7 @@ class SimulatedTarget(DiskNode):
             self.world.storage_corrupted(self.name, str(error))
             return None
         state = self.store.state()
-        self.world.judge.recovered(self.world.now, self.name, state)
+        self.judge.recovered(self.world.now, self.name, state)
         return TargetShard(self.name, self._table, self.world.topology.restore, state)
 
     def append(self, records: Sequence[Record]) -> None:
@@ -225,7 +232,7 @@ class SimulatedTarget(DiskNode):
                 return [("final", len(values), state_digest(values))]
 
     def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
-        now, judge, name = self.world.now, self.world.judge, self.name
+        now, judge, name = self.world.now, self.judge, self.name
         for frame in frames:
             self.store.apply(frame)
         match operation:
@@ -242,7 +249,7 @@ class SimulatedTarget(DiskNode):
                 self.handle(RowsFinalized(rows, digest))
 
     def _applied(self, batches: list[ApplyBatch]) -> None:
-        now, judge = self.world.now, self.world.judge
+        now, judge = self.world.now, self.judge
         ends: dict[Any, int] = {}
         for batch in batches:
             judge.applied(now, self.name, batch.scan, batch.order, batch.rows, batch.digest)
@@ -254,6 +261,7 @@ class SimulatedTarget(DiskNode):
         if operation == "finalize":
             self.handle(FinalizeFailed(transient=True, error=error))
             return
+        self.judge.write_failed(self.world.now, self.name)
         failure = StoreFailed(error, corrupted=False)
         if operation == "generation":
             self.append_failed(failure)
@@ -262,7 +270,16 @@ class SimulatedTarget(DiskNode):
 
 
 class SimulatedCoordinator(DiskNode):
-    """The coordinator with its log."""
+    """A coordinator with its log: ours, one that was overtaken, or one of another restore.
+
+    Whatever its name here, others know it as `coordinator`.
+    """
+
+    def __init__(self, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self.address = COORDINATOR
+        self.topology = world.topology
+        self.fingerprint = world.fingerprint
 
     def make_core(self) -> Coordinator | None:
         world = self.world
@@ -273,10 +290,10 @@ class SimulatedCoordinator(DiskNode):
         except (DiskCorrupted, RemoteProtocolError) as error:
             world.storage_corrupted(self.name, str(error))
             return None
-        world.judge.recovered(world.now, self.name, history)
+        self.judge.recovered(world.now, self.name, history)
         now = self.clock(world.now)
         wall = world.wall_ns(self)
-        return Coordinator(world.topology, world.config, history, now, wall, world.fingerprint)
+        return Coordinator(self.topology, world.config, history, now, wall, self.fingerprint)
 
     def append(self, records: Sequence[Record]) -> None:
         self.enqueue("log", records)
@@ -287,7 +304,10 @@ class SimulatedCoordinator(DiskNode):
 
     def stepped(self, event: Event) -> None:
         if self.core.state in ENDED:
-            self.world.coordinator_ended(self)
+            if self is self.world.coordinator:
+                self.world.coordinator_ended(self)
+            else:
+                self.stop()
 
     def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
         if operation == "publish":
@@ -296,16 +316,20 @@ class SimulatedCoordinator(DiskNode):
 
     def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
         if operation == "log":
-            for record in work[0]:
+            for record in work[0] if self is self.world.coordinator else ():
                 if isinstance(record, IncrementalCompleted):
                     self.world.incremental_completed(record.incremental)
             self.appended()
             return
-        self.world.publish()
+        if self.topology is self.world.topology:
+            self.world.publish()
         self.handle(TablesPublished())
 
     def write_failed(self, operation: str, work: list[Any], error: str) -> None:
         if operation == "publish":
             self.handle(PublishFailed(error))
+        elif self is not self.world.coordinator:
+            self.stop()
         else:
+            self.judge.write_failed(self.world.now, self.name)
             self.world.coordinator_failed(self, error)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from increstore.judging.violation import InvariantViolated
-from increstore.protocol.coordinator import RestoreState
 from increstore.scenario.director import Director
 from increstore.scenario.swarm import settle
 from increstore.simulation.draws import Draws
@@ -26,8 +25,8 @@ class SimulatedOutcome:
     """How one run ended. Times are virtual nanoseconds since the run began."""
 
     seed: int
-    state: RestoreState | None
-    """None when an invariant was violated before the end."""
+    state: str
+    """A `RestoreState`'s value; "running" when it has not ended."""
     reason: str
     violation: InvariantViolated | None
     ended_at: int
@@ -42,6 +41,10 @@ class SimulatedOutcome:
     reached: Mapping[str, int]
     explanation: str
     """What the restore waited for, when it has not ended."""
+    not_reached: tuple[str, ...]
+    seen_never: tuple[str, ...]
+    evidence: Mapping[str, Mapping[int, int]]
+    """Rows applied, by table and incremental, as the seals say."""
     tape: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[Any, ...] = ()
 
@@ -62,7 +65,7 @@ def simulate(
     draws = Draws(seed, tape, record=record)
     settled = settle(setting.scenario, draws.draw)
     director = Director(setting.compiled_for(settled), draws.draw)
-    judge = make_judge(setting, settled)
+    judge = make_judge(setting)
     world = World(
         setting,
         draws,
@@ -81,9 +84,7 @@ def simulate(
     return _outcome(world, draws, violation)
 
 
-def _outcome(
-    world: World, draws: Draws, violation: InvariantViolated | None
-) -> SimulatedOutcome:
+def _outcome(world: World, draws: Draws, violation: InvariantViolated | None) -> SimulatedOutcome:
     for node in world.nodes.values():
         if node.core is not None:
             world.count_drops(node.core)
@@ -91,7 +92,7 @@ def _outcome(
         world.director.mark(f"dropped: {why}")
     return SimulatedOutcome(
         seed=draws.seed,
-        state=world.state,
+        state=world.state.value if world.state is not None else "running",
         reason=world.reason,
         violation=violation,
         ended_at=world.ended_at or world.now,
@@ -103,6 +104,9 @@ def _outcome(
         tables=world.tables() if world.is_published else None,
         reached=dict(world.director.reached),
         explanation="" if world.state is not None else world.explain(),
+        not_reached=tuple(world.director.not_reached()),
+        seen_never=tuple(world.director.seen_never()),
+        evidence=world.evidence(),
         tape=dict(draws.recorded),
         faults=tuple(world.director.log),
     )

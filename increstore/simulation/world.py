@@ -19,26 +19,11 @@ import xxhash
 from increstore.journal import Journal, JournalEvent
 from increstore.judging.violation import InvariantViolated
 from increstore.protocol.coordinator import RestoreState
-from increstore.protocol.ready import OperatorAsked
 from increstore.protocol.topology import COORDINATOR
-from increstore.scenario.actions import (
-    ClockDrift,
-    ClockJump,
-    Crash,
-    DiskAction,
-    Operate,
-    Pause,
-    Release,
-    ResetLink,
-)
 from increstore.simulation.ambient import MS, RATE_WHOLE, SECOND
+from increstore.simulation.inject import carry_out
 from increstore.simulation.network import Network
-from increstore.simulation.roles import (
-    DiskNode,
-    SimulatedCoordinator,
-    SimulatedSource,
-    SimulatedTarget,
-)
+from increstore.simulation.roles import SimulatedCoordinator, SimulatedSource, SimulatedTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -134,6 +119,8 @@ class World:
                 self.nodes[name] = SimulatedTarget(self, name)
         self.coordinator = SimulatedCoordinator(self, COORDINATOR)
         self.nodes[COORDINATOR] = self.coordinator
+        self.other_coordinators: list[SimulatedCoordinator] = []
+        """Those that were overtaken, and those of other restores; they hear what ours hears."""
 
     # --- Running.
 
@@ -151,6 +138,13 @@ class World:
         for node in self.nodes.values():
             node.start()
         self.look_at_director()
+        self.at(self.ambient.heals_at, 0, self._healed, None)
+
+    def _healed(self, _: object) -> None:
+        if self.state is None:
+            self.director.heal(self.now)
+            self.look_at_director()
+            self.judge.healed(self.now)
 
     def advance(self) -> bool:
         """Play one moment; False when there is nothing left to play."""
@@ -162,7 +156,7 @@ class World:
         if self.now > self._stops_at:
             if self.state is not None:
                 return False
-            self.judge.stalled(self.now, self.explain())
+            self.judge.overdue(self.now, self.explain())
         self.moments += 1
         if self.moments > MOMENTS_MAX:
             self.judge.stalled(self.now, f"{MOMENTS_MAX} moments without an end: {self.explain()}")
@@ -200,6 +194,9 @@ class World:
 
     def deliver(self, receiver: str, event: Event) -> None:
         node = self.nodes[receiver]
+        if receiver == COORDINATOR:
+            for other in self.other_coordinators:
+                other.handle(event)
         if node.core is None:
             self.network.counters["lost"] += 1
             return
@@ -242,7 +239,7 @@ class World:
             kinds = [type(record).__name__ for record in records]
             action = self.director.crash_at(self.now, node.name, point, kinds)
             if action is not None:
-                self._carry_out_crash(action)
+                carry_out(self, action)
                 return True
         return False
 
@@ -252,32 +249,20 @@ class World:
         self.trace_text(f"crash {node.name}")
         node.stop()
         if restart_after is not None:
-            self.at(self.now + restart_after, 0, self._restart, node)
+            self.at(self.now + restart_after, 0, self.restart, node)
 
-    def _restart(self, node: SimulatedNode) -> None:
+    def restart(self, node: SimulatedNode) -> None:
+        """Power on again, from what is durable; nothing to do when it runs."""
         if not node.is_up:
             self.tell(node.name, "node.restarted")
             node.start()
-
-    def _carry_out_crash(self, action: Crash) -> None:
-        node = self.nodes[action.node]
-        if isinstance(node, DiskNode) and (action.wipe or action.rollback):
-            node.stop()
-            if action.wipe:
-                node.disk.wipe()
-            else:
-                node.disk.roll_back(action.rollback)
-            self.judge.rolled_back(self.now, node.name)
-        self.crash(node, action.restart_after_ns, action.fault)
 
     # --- What the scenario's faults do.
 
     def look_at_director(self) -> None:
         """Carry out what is due now, and come back when the next thing is."""
-        if self.director.next_due is None:
-            return
         for action in self.director.due(self.now):
-            self._carry_out(action)
+            carry_out(self, action)
         for name, facts in self.director.take_events():
             self.tell("scenario", name, **facts)
         due = self.director.next_due
@@ -288,36 +273,6 @@ class World:
     def _look_again(self, _: object) -> None:
         self._looks_at = None
         self.look_at_director()
-
-    def _carry_out(self, action: object) -> None:
-        match action:
-            case Crash():
-                self._carry_out_crash(action)
-            case Pause(node, duration):
-                self.nodes[node].pause(duration)
-            case ClockJump(node, by_ns):
-                self.nodes[node].wall_offset += by_ns
-            case ClockDrift(node, ppm):
-                self.nodes[node].drift(ppm)
-            case Operate(verb, value):
-                self.coordinator.handle(OperatorAsked(verb, value))
-            case ResetLink(a, b):
-                self.network.reset(a, b)
-            case Release(fault):
-                self.network.release(fault)
-            case DiskAction(node, kind):
-                self._damage_disk(node, kind)
-            case _:
-                raise AssertionError(f"not an action of the simulation: {action}")
-
-    def _damage_disk(self, name: str, kind: str) -> None:
-        node = self.nodes[name]
-        assert isinstance(node, DiskNode)
-        if kind == "bitflip":
-            node.disk.flip_bit(node.draw("bit flip", max(1, node.disk.synced)))
-        else:
-            node.disk.roll_back(1)
-        self.judge.rolled_back(self.now, name)
 
     def judge_damaged_frame(self, receiver: str, *, is_delivered: bool) -> None:
         """A frame with a changed byte has arrived: it must not have got past the framing."""
@@ -349,6 +304,16 @@ class World:
             for table in self.topology.tables
         }
 
+    def evidence(self) -> dict[str, dict[int, int]]:
+        """Rows applied by table and incremental, as the targets' seals say."""
+        found: dict[str, dict[int, int]] = {}
+        for table in self.topology.tables:
+            rows = found[table.table] = dict.fromkeys(table.incrementals, 0)
+            for target in table.targets:
+                for incremental, streams in self.nodes[target].store.sealed.items():
+                    rows[incremental] += sum(stream.rows for stream in streams)
+        return found
+
     def coordinator_ended(self, node: SimulatedCoordinator) -> None:
         """The coordinator says that it is over: the command ends, unless a person resumes it."""
         core = node.core
@@ -361,7 +326,8 @@ class World:
         """It could not write its log: the command ends with an error and may be given again."""
         self.tell(node.name, "storage.failed", error=error)
         if not self._resumes():
-            self._end(RestoreState.PAUSED, error)
+            node.stop()
+            self._end(RestoreState.FAILED, error)
 
     def storage_corrupted(self, node: str, error: str) -> None:
         """What was durable is damaged: the command ends with a typed error."""

@@ -1,0 +1,77 @@
+"""Verdicts of simulated runs: one seed, and all crash points of a seed."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from increstore.proving.verdict import Failure, FailureKind, Verdict, find_failure
+from increstore.scenario.load import load_scenario
+from increstore.simulation.run import simulate
+from increstore.simulation.setting import prepare_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from increstore.journal import JournalEvent
+    from increstore.simulation.run import SimulatedOutcome
+    from increstore.simulation.setting import Setting
+
+NANOSECONDS = 1e9
+
+
+@lru_cache(8)
+def setting_of(path: str) -> Setting:
+    """The scenario file, ready to be run. Raises: ScenarioError."""
+    return prepare_setting(load_scenario(Path(path)))
+
+
+def run_simulated(
+    path: str,
+    seed: int,
+    *,
+    crash_at: tuple[int, ...] = (),
+    tape: Mapping[str, int] | None = None,
+    journal_to: Callable[[JournalEvent], None] | None = None,
+) -> Verdict:
+    """Run one seed of a scenario file in simulation."""
+    setting = setting_of(path)
+    outcome = simulate(
+        setting, seed, tape=tape, crash_at=frozenset(crash_at), journal_to=journal_to
+    )
+    return verdict_of(path, setting, outcome, crash_at)
+
+
+def verdict_of(
+    path: str, setting: Setting, outcome: SimulatedOutcome, crash_at: tuple[int, ...] = ()
+) -> Verdict:
+    """What the outcome is worth. Marks are not asked for when a crash was forced upon the run."""
+    model = setting.workload.model
+    failure = find_failure(setting.scenario, outcome, model.rows_after(model.last_incremental))
+    if crash_at and failure is not None and failure.kind is FailureKind.MARK:
+        failure = None
+    return Verdict(
+        scenario=path,
+        title=setting.scenario.title,
+        mode="simulation",
+        seed=outcome.seed,
+        state=outcome.state,
+        reason=outcome.reason,
+        failure=failure,
+        seconds=outcome.ended_at / NANOSECONDS,
+        explanation=outcome.explanation,
+        digest=outcome.digest,
+        moments=outcome.moments,
+        points=outcome.points,
+        crash_at=crash_at,
+        evidence=outcome.evidence,
+        reached=outcome.reached,
+    )
+
+
+def crashed_verdict(path: str, mode: str, seed: int, error: BaseException) -> Verdict:
+    """The program itself failed in this run."""
+    says = f"{type(error).__name__}: {error}"
+    failure = Failure(FailureKind.CRASHED, "bug", says)
+    return Verdict(path, path, mode, seed, "running", says, failure, 0.0)

@@ -1,0 +1,114 @@
+"""What the faults of a scenario do to the simulated world, action by action."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from increstore.protocol.ready import OperatorAsked
+from increstore.protocol.topology import COORDINATOR
+from increstore.scenario import actions
+from increstore.simulation.roles import DiskNode, SimulatedCoordinator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from increstore.scenario.actions import Action
+    from increstore.simulation.world import World
+
+OVERTAKEN = "coordinator (overtaken)"
+SECOND = "coordinator (second restore)"
+
+
+class Unjudged:
+    """In the place of a judge, for a node that is none of the restore that is judged."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return _look_away
+
+
+def _look_away(*_: object) -> None:
+    pass
+
+
+def carry_out(world: World, action: Action) -> None:
+    """Do what the director asks for, now."""
+    match action:
+        case actions.Crash():
+            _crash(world, action)
+        case actions.Restart(node):
+            world.restart(world.nodes[node])
+        case actions.Pause(node, duration):
+            world.nodes[node].pause(duration)
+        case actions.Unpause(node):
+            world.nodes[node].unpause()
+        case actions.ClockJump(node, by_ns):
+            world.nodes[node].wall_offset += by_ns
+            world.judge.clock_changed(world.now, node)
+        case actions.ClockDrift(node, ppm):
+            world.nodes[node].drift(ppm)
+            world.judge.clock_changed(world.now, node)
+        case actions.Operate(verb, value):
+            world.coordinator.handle(OperatorAsked(verb, value))
+        case actions.ResetLink(a, b):
+            world.network.reset(a, b)
+        case actions.Release(hold):
+            world.network.release(hold)
+        case actions.DiskAction():
+            _damage_disk(world, action)
+        case actions.Usurp():
+            _usurp(world)
+        case actions.SecondRestore():
+            _start_second_restore(world)
+
+
+def _crash(world: World, action: actions.Crash) -> None:
+    node = world.nodes[action.node]
+    if isinstance(node, DiskNode) and (action.wipe or action.rollback):
+        node.stop()
+        if action.wipe:
+            node.disk.wipe()
+        else:
+            node.disk.roll_back(action.rollback)
+        world.judge.rolled_back(world.now, node.name)
+    world.crash(node, action.restart_after_ns, action.fault)
+
+
+def _damage_disk(world: World, action: actions.DiskAction) -> None:
+    node = world.nodes[action.node]
+    if not isinstance(node, DiskNode):
+        return  # A source shard keeps nothing.
+    match action.action:
+        case "torn" | "lose_unsynced":
+            node.next_fate = "torn" if action.action == "torn" else "lost"
+        case "bitflip":
+            node.disk.flip_bit(node.draw("bit flip", max(1, node.disk.synced)))
+            world.judge.rolled_back(world.now, node.name)
+        case _:
+            # The last durable write went elsewhere: it is missing, and so is what lay there.
+            node.disk.misdirect(node.draw("misdirected to", max(1, node.disk.synced)))
+            world.judge.rolled_back(world.now, node.name)
+
+
+def _usurp(world: World) -> None:
+    """A second coordinator starts from a copy of the history; the first lives on beside it."""
+    overtaken = world.coordinator
+    new = SimulatedCoordinator(world, COORDINATOR)
+    new.disk.frames = list(overtaken.disk.frames[: overtaken.disk.synced])
+    new.disk.sync()
+    overtaken.name = OVERTAKEN
+    world.judge.usurped(world.now, OVERTAKEN)
+    world.other_coordinators.append(overtaken)
+    world.coordinator = world.nodes[COORDINATOR] = new
+    new.life = overtaken.life
+    new.start()
+
+
+def _start_second_restore(world: World) -> None:
+    """Somebody starts another restore into the same shards: each of them must refuse it."""
+    second = SimulatedCoordinator(world, SECOND)
+    second.topology = replace(world.topology, restore="restore-2")
+    second.fingerprint = "another-plan"
+    second.judge = Unjudged()
+    world.other_coordinators.append(second)
+    second.start()
