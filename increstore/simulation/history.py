@@ -19,7 +19,7 @@ from increstore.scenario.values import RATE_WHOLE
 from increstore.simulation.model import ERASE, RESET, UPSERT, Change, Key, TableHistory, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from increstore.scenario.model import WorkloadSpec
 
@@ -81,10 +81,11 @@ class _Author:
             return ()
         if incremental in spec.unchanged and self._is_last:
             return None
+        label = f"{self._table} {incremental}"
         deletes = RATE_WHOLE if incremental in spec.delete_only else spec.deletes
         return tuple(
-            self._changed(f"{self._table} {incremental} {number}", number, deletes)
-            for number in self._chosen(incremental, spec.changes)
+            self._change(number, op, f"{label} {number}", touched)
+            for number, op, touched in self._kinds(incremental, deletes)
         )
 
     def _chosen(self, incremental: int, count: int) -> list[int]:
@@ -94,18 +95,35 @@ class _Author:
         ranked = sorted((place >> (n % 4 == 0) * 2, n) for n, place in places.items())
         return [n for _, n in ranked[:count]]
 
-    def _changed(self, label: str, number: int, deletes: int) -> Change:
-        if self._draw(f"{label} delete", RATE_WHOLE) < deletes:
-            return Change(self._key(number), ERASE, {})
+    def _kinds(self, incremental: int, deletes: int) -> Iterator[tuple[int, int, int]]:
+        """Key number, operation, and a bit for each column touched: it may be none.
+
+        The described shares are kept as exactly as whole changes can, so that a short chain has
+        of everything as well.
+        """
+        spec, label = self._spec, f"{self._table} {incremental} kind"
+        numbers = self._chosen(incremental, spec.changes)
+        numbers.sort(key=lambda number: self._draw(f"{label} {number}", 1 << 32))
+        erases = self._share(f"{label} erases", len(numbers), deletes)
+        rest = len(numbers) - erases
+        resets = self._share(f"{label} resets", rest, spec.resets)
+        partial = min(rest - resets, self._share(f"{label} partial", rest, spec.partial))
         every = (1 << len(self._columns)) - 1
-        if self._draw(f"{label} reset", RATE_WHOLE) < self._spec.resets:
-            return self._change(number, RESET, label, self._draw(f"{label} touched", every + 1))
-        if self._draw(f"{label} partial", RATE_WHOLE) < self._spec.partial:
-            return self._change(number, UPSERT, label, self._draw(f"{label} touched", every))
-        return self._change(number, UPSERT, label, every)
+        for place, number in enumerate(numbers):
+            if place < erases:
+                yield number, ERASE, 0
+            elif place < erases + resets:
+                yield number, RESET, self._draw(f"{label} {number} touched", every + 1)
+            elif place < erases + resets + partial:
+                yield number, UPSERT, self._draw(f"{label} {number} touched", every)
+            else:
+                yield number, UPSERT, every
+
+    def _share(self, label: str, count: int, rate: int) -> int:
+        """`rate` of `count`, rounded up as often as its fraction says."""
+        return (count * rate + self._draw(label, RATE_WHOLE)) // RATE_WHOLE
 
     def _change(self, number: int, op: int, label: str, touched: int) -> Change:
-        """`touched` has a bit for each column; it may be none."""
         values = {
             name: _VALUES[name](f"{label} {name}", self._draw)
             for place, name in enumerate(self._columns)

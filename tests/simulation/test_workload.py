@@ -76,6 +76,23 @@ def test_keys_change_again_and_again():
     assert gone_and_back
 
 
+def test_the_shares_of_deletes_resets_and_partial_upserts_are_those_described():
+    """Of 100 changes 20 are deletes; of the rest a tenth are resets, three tenths partial."""
+    (history,) = generate(WorkloadSpec(changes=100, incrementals=1))
+    changes = history.changes[1]
+    upserts = [change for change in changes if change.op == UPSERT]
+    ops = [change.op for change in changes]
+    partial = [change for change in upserts if len(change.values) < len(history.columns)]
+    assert (ops.count(ERASE), ops.count(RESET), len(partial)) == (20, 8, 24)
+
+
+@pytest.mark.parametrize("seed", range(1, 6))
+def test_even_a_short_chain_has_of_everything(seed):
+    spec = WorkloadSpec(seed=seed)
+    whole = {(change.op, len(change.values) == 3) for change in changes_of(spec)}
+    assert whole >= {(UPSERT, True), (UPSERT, False), (RESET, False), (ERASE, False)}
+
+
 def test_tables_have_their_names_and_rows_of_their_own():
     assert table_names(5) == ("orders", "people", "shop/lines", "table4", "table5")
     rows = build(HARD, 2, 2).model.rows_after(0)
