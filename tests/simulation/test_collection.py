@@ -11,7 +11,7 @@ from typing import get_args
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 
 from increstore.chain.collection import Collection
 from increstore.chain.plan import plan_restore
@@ -74,6 +74,7 @@ def test_a_real_restore_of_the_written_chain_is_the_model(name, tmp_path):
 
 
 @given(spec=any_spec(), sources=shards, targets=shards)
+@example(spec=WorkloadSpec(rows=1, changes=1), sources=3, targets=4)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_real_plan_cuts_the_chain_as_the_simulation_does(
     tmp_path_factory, spec, sources, targets
