@@ -1,0 +1,158 @@
+"""A fault in one run: when it begins, that it ends, and what is told of it.
+
+Rules of this file:
+- A fault begins once (a crash by an event as often as its `times` say) and ends once.
+- It ends by its duration, its `until`, its last strike, or the heal, whichever is first. Only a
+  permanent fault outlives the heal, and only what an operator does begins after it.
+- "injected" is told when something is done to the restore, not when a fault merely waits for an
+  occasion; one that ends without any is "skipped".
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from increstore.scenario.trigger import CountedFault, LastingFault
+
+if TYPE_CHECKING:
+    from increstore.scenario.compiled import CompiledFault
+    from increstore.scenario.director import Director, Watch
+    from increstore.scenario.values import Span
+
+TOLD_MAX = 100
+"""Strikes of one fault that are told one by one; what exceeds them is only counted."""
+
+
+class LiveFault:
+    """A fault without a duration: it strikes when it is triggered."""
+
+    is_repeated = False
+    """Whether each of the events it waits for triggers it, not the first alone."""
+    begins_after_heal = False
+
+    def __init__(self, compiled: CompiledFault, director: Director) -> None:
+        self.compiled = compiled
+        self.number = compiled.number
+        self.director = director
+        self.spec = compiled.spec
+        self.id = self.spec.id
+        self.kind = self.spec.kind
+        self.struck = 0
+        self.nodes = compiled.drawn(compiled.nodes, "node", director.draw)
+
+    def begin(self, now: int) -> None:
+        """The trigger has come."""
+        if self.director.healed and not (self.begins_after_heal or self.is_permanent):
+            self.tell(now, "skipped", "", "everything has healed already")
+            return
+        self.strike_now(now)
+
+    def end(self, now: int, why: str) -> None:
+        """Undo what can be undone."""
+
+    def strike_now(self, now: int) -> None:
+        raise NotImplementedError
+
+    @property
+    def is_permanent(self) -> bool:
+        return isinstance(self.spec, LastingFault) and self.spec.permanent
+
+    @property
+    def times(self) -> int | None:
+        """How often it may strike; None for no bound."""
+        return self.spec.times if isinstance(self.spec, CountedFault) else None
+
+    def pick(self, span: Span, purpose: str) -> int:
+        """A value of the span, drawn when it has more than one."""
+        if span.is_one_value:
+            return span.low
+        label = f"fault {self.id} {purpose} {self.struck}"
+        return span.low + self.director.draw(label, span.width + 1)
+
+    def count(self, now: int, where: str, detail: str = "") -> None:
+        """One more strike."""
+        self.struck += 1
+        if self.struck <= TOLD_MAX:
+            self.tell(now, "injected", where, detail)
+
+    def tell(self, now: int, what: str, where: str, detail: str = "") -> None:
+        self.director.tell(now, self, what, where, detail)
+
+    def happen(self, now: int, where: str = "", detail: str = "") -> None:
+        """A strike that is over as it happens."""
+        self.count(now, where, detail)
+        self.tell(now, "ended", where)
+
+
+class LiveState(LiveFault):
+    """A fault that lasts: it is there between its begin and its end."""
+
+    is_occasional = False
+    """Whether it waits for occasions; else being there is the strike."""
+
+    def __init__(self, compiled: CompiledFault, director: Director) -> None:
+        super().__init__(compiled, director)
+        self.is_active = False
+        self.ends_at: int | None = None
+        """None when it is permanent, or ends with an event."""
+        self._until: Watch | None = None
+
+    def strike_now(self, now: int) -> None:
+        if self.is_active:
+            return
+        self.is_active = True
+        self._arrange_end(now)
+        self.take_effect(now)
+        if not self.is_occasional:
+            self.count(now, ", ".join(self.nodes), self.describe())
+
+    def end(self, now: int, why: str) -> None:
+        if not self.is_active:
+            return
+        self.is_active = False
+        self.director.forget(self._until)
+        self.lose_effect(now)
+        self.tell_end(now, why)
+
+    def tell_end(self, now: int, why: str) -> None:
+        if self.struck:
+            self.tell(now, "ended", "", f"{why}; {self._strikes()}")
+        else:
+            self.tell(now, "skipped", "", f"{why}; nothing matched")
+
+    def take_effect(self, now: int) -> None:
+        raise NotImplementedError
+
+    def lose_effect(self, now: int) -> None:
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        return ""
+
+    def spend(self, now: int, where: str, detail: str = "") -> None:
+        """One strike of those it has."""
+        self.count(now, where, detail)
+        if self.times is not None and self.struck >= self.times:
+            self.run_out(now)
+
+    def run_out(self, now: int) -> None:
+        """The last strike is done."""
+        self.end(now, "the last of its times")
+
+    def _arrange_end(self, now: int) -> None:
+        spec = self.spec
+        assert isinstance(spec, LastingFault)
+        if spec.duration is not None:
+            self.ends_at = now + self.pick(spec.duration, "duration")
+            self.director.later(self.ends_at, lambda at: self.end(at, "its time is over"))
+        if not spec.permanent and self.compiled.ends is None:
+            heal = self.director.heal_at
+            self.ends_at = heal if self.ends_at is None else min(self.ends_at, heal)
+        if self.compiled.ends is not None:
+            event = self.compiled.ends.event
+            self._until = self.director.watch(
+                self.compiled.ends, lambda at: self.end(at, f"{event} was seen")
+            )
+
+    def _strikes(self) -> str:
+        return "1 strike" if self.struck == 1 else f"{self.struck} strikes"
