@@ -140,7 +140,7 @@ class BackupWriter:
             created_at=f"{now.isoformat(timespec='microseconds')}Z",
             tables=self._all_tables(),
         )
-        text = self.manifest.model_dump_json(indent=1) + "\n"
+        text = self.manifest.json_text()
         write_durably(self._folder / MANIFEST_NAME, text.encode())
         publish(self._folder, name)
 

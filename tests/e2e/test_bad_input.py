@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from increstore.chain.manifest import TableEntry
+from increstore.chain.manifest import parse_manifest
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError, StorageFailed
 from increstore.journal import JournalEvent
 from increstore.protocol.coordinator import CoordinatorConfig, RestoreState
@@ -88,7 +88,8 @@ def test_a_type_change_that_loses_data_is_refused(damaged: Depot, tmp_path: Path
     def narrow(manifest: dict[str, Any]) -> None:
         entry = manifest["tables"]["still"]
         entry["columns"][1]["type"] = "int8"
-        entry["schema_hash"] = TableEntry.model_validate(entry).schema_of().hash()
+        altered = parse_manifest(json.dumps(manifest).encode(), "the altered manifest")
+        entry["schema_hash"] = altered.tables["still"].schema_of().hash()
 
     damaged.edit_manifest(5, narrow)
     said = _refused(damaged, tmp_path / "target")

@@ -106,7 +106,7 @@ class ChainBuilder:
             created_at="2024-01-01T00:00:00Z", tables=entries,
         )  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "manifest.json").write_text(manifest.model_dump_json())
+        (folder / "manifest.json").write_text(manifest.json_text())
         self.names.append(name)
         return name
 

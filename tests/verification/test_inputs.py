@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -61,7 +62,7 @@ def put_rows(chain: ChainBuilder, backup: int, rows: pa.Table) -> None:
     """Replace a data file of table `a`, and make the manifest agree with it."""
     path = part_of(chain, backup)
     pq.write_table(rows, path)
-    entry = an_entry(path, rows).model_dump()
+    entry = asdict(an_entry(path, rows))
     edit_manifest(chain, backup, lambda m: m["tables"]["a"].update(files=[entry]))
 
 
