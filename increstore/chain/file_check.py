@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from increstore.chain.checksums import THREADS_MAX, Checksums
 from increstore.chain.problems import Problem
 
 if TYPE_CHECKING:
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
     from increstore.chain.collection import Backup
     from increstore.chain.manifest import FileEntry
-
-# Hashing and reading release the GIL; more threads than this only queue for the disk.
-THREADS_MAX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +53,28 @@ def data_files(backups: Iterable[Backup], tables: Sequence[str] | None = None) -
     return files
 
 
-def check_files(files: Sequence[DataFile], *, checksums: bool) -> list[Problem]:
+def check_files(
+    files: Sequence[DataFile], *, checksums: bool, counted: Checksums | None = None
+) -> list[Problem]:
     """Every file that is missing, cut short, too long, altered or not as its entry says.
 
-    `checksums` reads every byte; without it only sizes and Parquet footers are compared.
+    `checksums` reads every byte, unless `counted` has read it already; without it only sizes and
+    Parquet footers are compared.
     """
+    sums = (counted or Checksums()) if checksums else None
     threads = max(1, min(THREADS_MAX, os.cpu_count() or 1, len(files)))
     with ThreadPoolExecutor(threads, thread_name_prefix="check-files") as pool:
-        found = list(pool.map(lambda file: _problem_of(file, checksums), files))
+        found = list(pool.map(lambda file: _problem_of(file, sums), files))
     return [problem for problem in found if problem is not None]
 
 
-def _problem_of(file: DataFile, checksums: bool) -> Problem | None:
+def _problem_of(file: DataFile, sums: Checksums | None) -> Problem | None:
     try:
         size = file.path.stat().st_size
         if size != file.entry.bytes:
             kind = "truncated" if size < file.entry.bytes else "too long"
             return _damaged(file, kind, f"{size:,} bytes", f"{file.entry.bytes:,} bytes")
-        if checksums and (digest := _sha256(file.path)) != file.entry.sha256:
+        if sums and (digest := sums.of(file.path)) != file.entry.sha256:
             return _damaged(file, "altered", f"sha256 {digest}", f"sha256 {file.entry.sha256}")
         return _footer_problem(file)
     except FileNotFoundError:
@@ -82,11 +83,6 @@ def _problem_of(file: DataFile, checksums: bool) -> Problem | None:
         return _damaged(
             file, "unreadable", f"cannot be read: {error.strerror or error}", "a readable file"
         )
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb", buffering=0) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _footer_problem(file: DataFile) -> Problem | None:

@@ -18,6 +18,7 @@ from increstore.errors import BackupChainBroken
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from increstore.chain.checksums import Checksums
     from increstore.chain.collection import BackupChain, Collection
 
 __all__ = [
@@ -31,19 +32,24 @@ __all__ = [
 
 
 def validate(
-    chain: BackupChain, *, checksums: bool = True, only: Sequence[str] | None = None
+    chain: BackupChain,
+    *,
+    checksums: bool = True,
+    only: Sequence[str] | None = None,
+    counted: Checksums | None = None,
 ) -> list[Problem]:
     """Every problem of the chain and of the chosen tables' files.
 
     `checksums` reads every byte of every data file; without it only sizes and Parquet footers are
     compared, which is quick however large the chain is. With `only` (names of backups) the files
     of the other backups are left alone: a restore that is past them no longer needs them.
+    `counted` are checksums that were begun before.
     """
     backups = [backup for backup in chain.backups if only is None or backup.name in only]
     return [
         *lineage_problems(chain),
         *table_problems(chain.backups, chain.tables),
-        *check_files(data_files(backups, chain.tables), checksums=checksums),
+        *check_files(data_files(backups, chain.tables), checksums=checksums, counted=counted),
     ]
 
 
@@ -72,9 +78,13 @@ def validate_collection(collection: Collection) -> list[Problem]:
 
 
 def require_valid(
-    chain: BackupChain, *, checksums: bool = True, only: Sequence[str] | None = None
+    chain: BackupChain,
+    *,
+    checksums: bool = True,
+    only: Sequence[str] | None = None,
+    counted: Checksums | None = None,
 ) -> None:
     """Raises: BackupChainBroken with every problem of `validate`, whose arguments these are."""
-    problems = validate(chain, checksums=checksums, only=only)
+    problems = validate(chain, checksums=checksums, only=only, counted=counted)
     if problems:
         raise BackupChainBroken(tuple(str(problem) for problem in problems))

@@ -15,10 +15,12 @@ from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
     from increstore.cli.display import Display
+    from increstore.runtime.early import EarlyPages
     from increstore.runtime.prepare import Prepared
     from increstore.runtime.request import RestoreRequest
     from increstore.runtime.restore import Outcome
 
+SWITCH_INTERVAL_S = 0.0005
 _SHARDS = click.IntRange(1, 1000)
 _SECONDS = click.FloatRange(0, min_open=True)
 
@@ -97,12 +99,13 @@ def restore_and_show(
     from increstore.runtime.spawn import WorkerNursery
 
     _hear_every_stop()
+    # A thread that comes back from a file wants the interpreter for a moment only, and would wait
+    # ten times longer for the one that imports.
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     workers = WorkerNursery()
     if request.on == "tcp":
         workers.start()  # Before the slow imports below.
-    from increstore.cli.display import choose_display
     from increstore.journal import Journal, JournalFile
-    from increstore.runtime.prepare import prepare
 
     journal = Journal()
     with ExitStack() as stack:
@@ -113,12 +116,15 @@ def restore_and_show(
         pool = ThreadPoolExecutor(1)
         # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
         stack.callback(pool.shutdown, wait=False)
-        preparing = pool.submit(prepare, request)
-        # Checksums leave a core to spare: the rest of the imports use it.
+        preparing = pool.submit(_prepare, request)
+        # Meanwhile the rest is imported; first what the plan needs, so that pages can be read.
+        import increstore.chain.reader
+        import increstore.chain.validate  # noqa: F401
+        from increstore.cli.display import choose_display
         from increstore.protocol.coordinator import CoordinatorConfig
         from increstore.runtime.restore import run_restore
 
-        prepared = preparing.result()
+        prepared, early = preparing.result()
         stack.callback(prepared.directory.close)
         stack.callback(prepared.log.close)
         display = choose_display(prepared, as_json=as_json, plain=plain)
@@ -127,8 +133,22 @@ def restore_and_show(
             stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
         )
         with display:
-            outcome = run_restore(prepared, config, journal, workers)
+            outcome = run_restore(prepared, config, journal, workers, early)
         return _end(prepared, outcome, display)
+
+
+def _prepare(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]:
+    """Check everything, and begin to read: of a new restore in this process, the full backup."""
+    from increstore.runtime.prepare import prepare
+
+    prepared = prepare(request)
+    if prepared.resumes or request.on != "memory":
+        return prepared, None
+    from increstore.runtime.early import EarlyPages
+
+    early = EarlyPages(prepared.plan)
+    early.start()
+    return prepared, early
 
 
 def _hear_every_stop() -> None:

@@ -14,7 +14,12 @@ from increstore.protocol.topology import (
     table_of,
     target_name,
 )
-from increstore.runtime.source_node import ByteBudget, PagePerformer, SourceNode
+from increstore.runtime.source_node import (
+    PAGE_BYTES_GUESS,
+    ByteBudget,
+    PagePerformer,
+    SourceNode,
+)
 from increstore.runtime.spawn import available_cores
 from increstore.runtime.target_node import Threads, run_target
 from increstore.store.seam import StoreLayout
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
     from increstore.chain.plan import RestorePlan, TablePlan
     from increstore.journal import Journal
+    from increstore.runtime.early import EarlyPages
     from increstore.runtime.job import RestoreJob
     from increstore.transport.seam import Transport
 
@@ -92,19 +98,29 @@ def _number(shard: str) -> int:
 
 
 async def host_shards(
-    job: RestoreJob, shards: Sequence[str], transport: Transport, journal: Journal
+    job: RestoreJob,
+    shards: Sequence[str],
+    transport: Transport,
+    journal: Journal,
+    early: EarlyPages | None = None,
 ) -> None:
     """Run the named shards, each in a nursery of its own, until cancelled.
+
+    `early` are pages that were read already.
 
     Raises: StorageCorrupted from a target shard whose durable state is damaged.
     """
     threads = Threads(available_cores())
     budget = ByteBudget(BYTES_UNAPPLIED_MAX)
+    if early is not None:
+        budget.take(len(early) * PAGE_BYTES_GUESS)
     topology = topology_of(job.plan, job.restore)
     async with trio.open_nursery() as nursery:
         for shard in shards:
             if shard.rpartition("/")[2].startswith("s"):
-                nursery.start_soon(_run_source, job, shard, transport, journal, threads, budget)
+                nursery.start_soon(
+                    _run_source, job, shard, transport, journal, threads, budget, early
+                )
             else:
                 nursery.start_soon(
                     run_target,
@@ -125,11 +141,12 @@ async def _run_source(
     journal: Journal,
     threads: Threads,
     budget: ByteBudget,
+    early: EarlyPages | None,
 ) -> None:
     table = job.plan.table(table_of(shard))
     targets = tuple(target_name(table.table, n) for n in range(len(table.bounds) + 1))
     core = SourceShard(shard, targets)
-    performer = PagePerformer(table, _number(shard), job.plan.sources, budget, threads.read)
+    performer = PagePerformer(table, _number(shard), job.plan.sources, budget, threads.read, early)
     endpoint = transport.attach(shard)
     try:
         await SourceNode(shard, core, endpoint, performer, journal, budget).run()

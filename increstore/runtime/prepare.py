@@ -3,25 +3,25 @@
 Nothing is written before the chain is known to be whole. What is written first is whose target it
 is, so that the same command, given again after any interruption, finds the same plan and goes on
 from what is durable; a different one is refused.
+
+Quick to import: Arrow and the rest come inside, while the checksums of the files are counted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import shlex
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from increstore.chain.checksums import Checksums, paths_of
 from increstore.chain.collection import Collection
-from increstore.chain.plan import plan_restore
-from increstore.chain.validate import require_valid
 from increstore.errors import TargetRefused, UsageError
-from increstore.protocol.records import IncrementalCompleted
 from increstore.runtime.job import RestoreJob
 from increstore.runtime.request import RestoreRequest
 from increstore.runtime.spawn import available_cores
-from increstore.store.coordinator_log import CoordinatorLog
 from increstore.store.target import TargetDirectory, TargetIdentity, examine_target
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from increstore.chain.collection import BackupChain
     from increstore.chain.plan import RestorePlan
     from increstore.protocol.records import CoordinatorRecord
+    from increstore.store.coordinator_log import CoordinatorLog
 
 SHARDS_DEFAULT_MAX = 8
 LOCK_PATIENCE_S = 3.0
@@ -67,7 +68,11 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     if identity is not None:
         _refuse_other_collection(request, collection, identity)
     chain = collection.chain(upto=request.upto, tables=None)
-    require_valid(chain, checksums=identity is None)
+    with contextlib.closing(Checksums(paths_of(chain.backups) if identity is None else ())) as sums:
+        from increstore.chain.plan import plan_restore
+        from increstore.chain.validate import require_valid
+
+        require_valid(chain, checksums=identity is None, counted=sums)
     _refuse_unknown_tables(request, chain)
     sources, targets = _shard_numbers(request)
     plan = plan_restore(
@@ -189,6 +194,8 @@ def _remember(
     plan: RestorePlan, directory: TargetDirectory, *, is_new: bool
 ) -> tuple[CoordinatorLog, list[CoordinatorRecord]]:
     """The coordinator's log and what it holds, checked against the files that are still needed."""
+    from increstore.store.coordinator_log import CoordinatorLog
+
     log = CoordinatorLog(directory.paths.coordinator_log)
     try:
         history = log.replay()
@@ -214,6 +221,9 @@ def _take(target: Path) -> TargetDirectory:
 
 def _check_what_is_left(plan: RestorePlan, history: Sequence[CoordinatorRecord]) -> None:
     """Checksums of the backups that are still to be scanned; the others are no longer needed."""
+    from increstore.chain.validate import require_valid
+    from increstore.protocol.records import IncrementalCompleted
+
     done = {r.incremental for r in history if isinstance(r, IncrementalCompleted)}
     left = [name for number, name in enumerate(plan.backups) if number not in done]
     if left:

@@ -26,6 +26,7 @@ from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
     from increstore.journal import Journal
+    from increstore.runtime.early import EarlyPages
     from increstore.runtime.prepare import Prepared
     from increstore.store.target import TargetDirectory
 
@@ -49,14 +50,19 @@ def run_restore(
     config: CoordinatorConfig,
     journal: Journal,
     started: WorkerNursery | None = None,
+    early: EarlyPages | None = None,
 ) -> Outcome:
     """Restore until the end, a pause or a signal; over TCP in workers from `started`.
+
+    In memory it begins with the pages in `early`, which are read no further.
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
     tune_process()
+    if early is not None:
+        early.stop()
     try:
-        return trio.run(_run, prepared, config, journal, started or WorkerNursery())
+        return trio.run(_run, prepared, config, journal, started or WorkerNursery(), early)
     except BaseExceptionGroup as group:
         # A target that was taken away makes all kinds of errors: they are not the cause.
         prepared.directory.require_in_place()
@@ -68,6 +74,7 @@ async def _run(
     config: CoordinatorConfig,
     journal: Journal,
     started: WorkerNursery,
+    early: EarlyPages | None,
 ) -> Outcome:
     core = Coordinator(
         topology_of(prepared.plan, prepared.job.restore),
@@ -79,7 +86,7 @@ async def _run(
     )
     was_complete = core.state is RestoreState.COMPLETED
     if not was_complete:
-        await _until_it_ends(prepared, core, journal, started)
+        await _until_it_ends(prepared, core, journal, started, early)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()
         prepared.directory.remove_working_files()
@@ -87,19 +94,27 @@ async def _run(
 
 
 async def _until_it_ends(
-    prepared: Prepared, core: Coordinator, journal: Journal, started: WorkerNursery
+    prepared: Prepared,
+    core: Coordinator,
+    journal: Journal,
+    started: WorkerNursery,
+    early: EarlyPages | None,
 ) -> None:
     work = trio.CancelScope()
     async with trio.open_nursery() as nursery:
         # Outside of what it cancels: it must hear a second signal while the work winds down.
         nursery.start_soon(_stop_on_signal, work, journal)
         with work:
-            await _work(prepared, core, journal, started)
+            await _work(prepared, core, journal, started, early)
         nursery.cancel_scope.cancel()
 
 
 async def _work(
-    prepared: Prepared, core: Coordinator, journal: Journal, started: WorkerNursery
+    prepared: Prepared,
+    core: Coordinator,
+    journal: Journal,
+    started: WorkerNursery,
+    early: EarlyPages | None,
 ) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_what_is_awaited, core, journal)
@@ -109,16 +124,18 @@ async def _work(
 
             await run_over_tcp(prepared, core, journal, started)
         else:
-            await _run_in_memory(prepared, core, journal)
+            await _run_in_memory(prepared, core, journal, early)
         nursery.cancel_scope.cancel()
 
 
-async def _run_in_memory(prepared: Prepared, core: Coordinator, journal: Journal) -> None:
+async def _run_in_memory(
+    prepared: Prepared, core: Coordinator, journal: Journal, early: EarlyPages | None
+) -> None:
     transport = MemoryTransport()
     shards = [*source_names(prepared.plan), *target_names(prepared.plan)]
     async with trio.open_nursery() as nursery:
         await nursery.start(transport.run)
-        nursery.start_soon(host_shards, prepared.job, shards, transport, journal)
+        nursery.start_soon(host_shards, prepared.job, shards, transport, journal, early)
         await coordinate(prepared, core, transport, journal)
         nursery.cancel_scope.cancel()
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import Record
     from increstore.protocol.source_shard import SourceShard
+    from increstore.runtime.early import EarlyPages
     from increstore.transport.seam import Endpoint
 
 PAGE_BYTES_GUESS = 8 << 20
@@ -63,6 +64,10 @@ class ByteBudget:
         self._reserved += bytes_wanted
         return True
 
+    def take(self, bytes_held: int) -> None:
+        """Count what is held already, whether it fits or not."""
+        self._reserved += bytes_held
+
     def release(self, bytes_wanted: int) -> None:
         self._reserved -= bytes_wanted
         self._wake()
@@ -96,12 +101,14 @@ class PagePerformer:
         sources: int,
         budget: ByteBudget,
         limiter: trio.CapacityLimiter,
+        early: EarlyPages | None = None,
     ) -> None:
         self._plan = plan
         self._number = number
         self._sources = sources
         self._budget = budget
         self._limiter = limiter
+        self._early = early
         self._ahead: ReadAhead | None = None
 
     async def append(self, records: Sequence[Record]) -> Event | None:
@@ -118,7 +125,7 @@ class PagePerformer:
             # Asked ahead, or a part without a row: either way nothing follows.
             return PageRead(effect.scan, effect.page, rows=0, batches=(), last=True)
         page = pages[effect.page]
-        slices = await self._take_ahead(page)
+        slices = self._take_early(page) or await self._take_ahead(page)
         if slices is None:
             await self._budget.reserve(PAGE_BYTES_GUESS)
             try:
@@ -155,6 +162,13 @@ class PagePerformer:
         with contextlib.suppress(OSError, BackupChainBroken):
             ahead.slices = await self._read(following, ahead.page)
         ahead.done.set()
+
+    def _take_early(self, page: Page) -> tuple[Slice, ...] | None:
+        """What was read before the restore began, if it is this page."""
+        slices = self._early.take(page) if self._early is not None else None
+        if slices is not None:
+            self._budget.release(PAGE_BYTES_GUESS)
+        return slices
 
     async def _take_ahead(self, page: Page) -> tuple[Slice, ...] | None:
         """What was read ahead, if it is this page; another page's is of no use any more."""

@@ -202,9 +202,10 @@ async def run_target(
     Raises: StorageCorrupted when what was durable is no longer what was written.
     """
     while True:
-        state = await trio.to_thread.run_sync(store.recover, limiter=threads.write)
+        # First, so that what a source says meanwhile waits in the mailbox and is not lost.
         endpoint = attach(name)
         try:
+            state = await trio.to_thread.run_sync(store.recover, limiter=threads.write)
             core = TargetShard(name, table, restore, state)
             await TargetNode(name, core, endpoint, StorePerformer(store, threads), journal).run()
         finally:

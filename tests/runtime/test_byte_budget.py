@@ -36,6 +36,14 @@ async def test_a_page_larger_than_the_budget_is_read_when_nothing_else_is_held()
     assert budget.used == 0
 
 
+async def test_what_was_read_before_the_budget_was_there_counts_until_it_is_released():
+    budget = ByteBudget(100)
+    budget.take(90)
+    assert not budget.try_reserve(20)
+    budget.release(90)
+    assert budget.try_reserve(20)
+
+
 async def test_two_waiting_pages_are_not_both_admitted_into_room_for_one():
     budget = ByteBudget(100)
     await budget.reserve(100)

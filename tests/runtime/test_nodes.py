@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from increstore.errors import StorageCorrupted, StorageFailed
 from increstore.journal import Journal
@@ -126,6 +129,41 @@ async def test_a_target_whose_store_failed_says_so_and_comes_back_from_what_is_d
     assert store.recoveries == 2
     assert names.count("storage.failed") == 1
     assert names.count("shard.restarting") == 1
+
+
+class SlowStore(MemoryStore):
+    """Recovers only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(a_layout())
+        self.may_recover = threading.Event()
+
+    def recover(self):
+        assert self.may_recover.wait(5)
+        return super().recover()
+
+
+async def test_what_a_source_asks_while_the_target_recovers_is_not_lost():
+    """Else every restore whose first page is read quickly began by waiting for a repetition."""
+    transport, store, answers = MemoryTransport(), SlowStore(), []
+    peer = Peer(transport)
+
+    async def ask_once() -> None:
+        await peer.endpoint.send(TARGET, OpenStream(SCAN, 1))
+        answers.append((await peer.endpoint.receive())[1])
+
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_run, store, transport, Journal())
+            await wait_all_tasks_blocked()
+            async with trio.open_nursery() as asking:
+                asking.start_soon(ask_once)
+                await wait_all_tasks_blocked()
+                assert answers == []
+                store.may_recover.set()
+            nursery.cancel_scope.cancel()
+    peer.close()
+    assert isinstance(answers[0], StreamOpened)
 
 
 class DamagedStore(FailingStore):
