@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from increstore.errors import LocalProtocolError
 from increstore.scenario.actions import Fate
 from increstore.scenario.values import RATE_WHOLE
 
@@ -21,9 +22,15 @@ _STEPS = 1 << 16
 
 
 class Ambient:
-    """One run's weather: what each message meets without any particular fault."""
+    """One run's weather: what each message meets without any particular fault.
+
+    Raises: LocalProtocolError when a rate is still a range (see `swarm.settle`).
+    """
 
     def __init__(self, network: NetworkSpec, draw: Draw) -> None:
+        rates = (network.loss, network.duplicate, network.reorder, network.corrupt)
+        if not all(rate.is_one_value for rate in (*rates, network.truncate)):
+            raise LocalProtocolError(f"ambient rates must be settled before a run: {network}")
         self._network = network
         self._draw = draw
 

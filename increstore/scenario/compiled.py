@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from increstore.errors import LocalProtocolError
 from increstore.scenario import faults as f
 from increstore.scenario.nodes import Selected, node_names, select
 from increstore.scenario.words import EVENTS, NODE_FACTS, TEXT_FACTS
@@ -83,7 +82,7 @@ class EventTest:
 
 @dataclass(frozen=True)
 class CompiledScenario:
-    """Shared by all runs of one settled scenario; nothing in it changes."""
+    """Shared by all runs of one scenario; nothing in it changes."""
 
     scenario: Scenario
     nodes: tuple[str, ...]
@@ -110,24 +109,10 @@ class CompiledScenario:
 
 
 def compile_scenario(scenario: Scenario, nodes: Sequence[str] | None = None) -> CompiledScenario:
-    """Prepare a settled scenario; `nodes` are needed when its chain is a real collection.
-
-    Raises: LocalProtocolError when a rate is still a range.
-    """
-    unsettled = [
-        name
-        for name, value in (*scenario.network, *scenario.nodes, *scenario.pages)
-        if name in RATES and not value.is_one_value
-    ]
-    if unsettled or scenario.swarm.omit:
-        raise LocalProtocolError(f"a director needs a settled scenario; still open: {unsettled}")
+    """Prepare the faults of a scenario; `nodes` are needed when its chain is a real collection."""
     names = tuple(nodes) if nodes is not None else node_names(scenario)
     faults = (_compiled(number, spec, names) for number, spec in enumerate(scenario.faults, 1))
     return CompiledScenario(scenario, names, tuple(faults))
-
-
-RATES = ("loss", "duplicate", "reorder", "corrupt", "truncate", "crash", "fail")
-"""Ambient rates, whose ranges a run settles."""
 
 
 def _compiled(number: int, spec: f.AnyFault, nodes: Sequence[str]) -> CompiledFault:

@@ -81,6 +81,7 @@ class Director:
         self._watches: dict[str, list[Watch]] = {}
         self._down: dict[str, int | None] = {}
         self._faults: tuple[LiveFault, ...] = ()
+        self._ambient: Ambient | None = None
         if compiled.faults:
             self._set_up()
 
@@ -169,7 +170,9 @@ class Director:
         self, now: int, sender: str, receiver: str, n: int, message: Message
     ) -> Fate | None:
         """What the weather does to the n-th message of its kind on this link."""
-        ambient = Ambient(self.compiled.scenario.network, self.draw)
+        ambient = self._ambient
+        if ambient is None:
+            ambient = self._ambient = Ambient(self.compiled.scenario.network, self.draw)
         if self.healed or now >= self.heal_at:
             return ambient.calm_fate(sender, receiver, n, message)
         return ambient.fate(sender, receiver, n, message)
