@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from increstore.proving.verdict import Failure, FailureKind, Verdict, find_failure
 from increstore.scenario.load import load_scenario
+from increstore.simulation.observing import WALL_NS
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
 
@@ -64,6 +65,7 @@ def verdict_of(
         digest=outcome.digest,
         moments=outcome.moments,
         points=outcome.points,
+        began_at_ns=WALL_NS,
         crash_at=crash_at,
         evidence=outcome.evidence,
         reached=outcome.reached,

@@ -87,7 +87,10 @@ class Verdict:
     explanation: str = ""
     digest: str = ""
     moments: int = 0
+    """Events of the simulation's heap."""
     points: int = 0
+    began_at_ns: int = 0
+    """The wall clock when the run began, so that its journal's times can be told since then."""
     crash_at: tuple[int, ...] = ()
     evidence: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     """Rows applied by table and incremental, as the seals say."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from increstore.judging.judge import Judge, JudgeConfig
+from increstore.judging.config import JudgeConfig
+from increstore.judging.judge import Judge
 
 if TYPE_CHECKING:
     from increstore.simulation.setting import Setting

@@ -53,7 +53,6 @@ class Link:
         self.epoch = 0
         """Rises with each reset: what was sent before never arrives."""
         self.down_until = 0
-        self.free_at = 0
 
 
 class Network:
@@ -88,6 +87,7 @@ class Network:
         if world.director.has_message_faults:
             fate = world.director.fate(world.now, sender, receiver, message)
             if fate is not None:
+                world.tell_of_faults()
                 self._send_fated(link, kind, number, header, payload, fate)
                 return
         if self._is_plain:

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from increstore.protocol.ready import TimePassed
 from increstore.runtime.narrate import narrate_event, narrate_records
-from increstore.simulation.ambient import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from increstore.protocol.ready import Effect, Event, Ready
     from increstore.protocol.records import Record
+    from increstore.simulation.ambient import Span
     from increstore.simulation.world import World
 
 _MILLION = 1_000_000
@@ -88,6 +88,7 @@ class SimulatedNode(ABC):
         if core is None:
             return
         self.core = core
+        self.world.director.came_up(self.address)
         self.judge.started(self.world.now, self.name, self.life, core)
         self.handle(TimePassed())
 
@@ -96,6 +97,7 @@ class SimulatedNode(ABC):
         if not self.is_up:
             return
         self.world.count_drops(self.core)
+        self.world.director.went_down(self.address)
         self.life += 1
         self.core = None
         self._ready = None

@@ -76,6 +76,7 @@ class SimulatedSource(SimulatedNode):
         world, scan, page = self.world, effect.scan, effect.page
         fault = world.director.page_fault(world.now, self.name, scan, page)
         if fault is not None:
+            world.tell_of_faults()
             return PageFailed(scan, page, fault.transient, fault.error)
         pages = world.workload.pages(self.name, scan.incremental)
         if page >= len(pages):
@@ -152,6 +153,7 @@ class DiskNode(SimulatedNode):
         delay = self.delay("disk", self.world.ambient.disk)
         fault = self.world.director.disk_fault(self.world.now, self.name, operation)
         if fault is not None:
+            self.world.tell_of_faults()
             delay += fault.by_ns
         error = "" if fault is None else fault.error
         if not error or fault.action == "fsync_error":

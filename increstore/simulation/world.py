@@ -14,21 +14,21 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Any
 
-import xxhash
-
-from increstore.journal import Journal, JournalEvent
 from increstore.judging.violation import InvariantViolated
 from increstore.protocol.coordinator import RestoreState
 from increstore.protocol.topology import COORDINATOR
 from increstore.simulation.ambient import MS, RATE_WHOLE, SECOND
 from increstore.simulation.inject import carry_out
 from increstore.simulation.network import Network
+from increstore.simulation.observing import WALL_NS, SimulationJournal
 from increstore.simulation.roles import SimulatedCoordinator, SimulatedSource, SimulatedTarget
+from increstore.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from increstore.protocol.ready import Event
+    from increstore.journal import Journal, JournalEvent
+    from increstore.protocol.ready import Received
     from increstore.protocol.records import Record
     from increstore.scenario.director import Director
     from increstore.simulation.ambient import Ambient
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from increstore.simulation.nodes import SimulatedNode
     from increstore.simulation.setting import Setting
 
-WALL_NS = 1_700_000_000 * SECOND
-"""The wall clock when a world begins."""
 MOMENTS_MAX = 200_000
 """More moments than this in one run are a storm, not a restore."""
 AFTERMATH_NS = 20 * SECOND
@@ -45,22 +43,7 @@ AFTERMATH_NS = 20 * SECOND
 CRASH_RESTART_NS = 100 * MS
 
 
-class SimulationJournal(Journal):
-    """The journal of a simulated run: stamped with virtual time, so the same for the same seed."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__()
-        self._world = world
-
-    def emit(self, node: str, name: str, **facts: Any) -> None:
-        world = self._world
-        if name in world.director.wanted:
-            world.director.observe(world.now, node, name, facts)
-            world.look_at_director()
-        self.relay(JournalEvent(WALL_NS + world.now, node, name, facts))
-
-
-class World:
+class World(Timeline):
     """One run of one setting. `run` plays it to the end and raises what was violated."""
 
     def __init__(
@@ -89,9 +72,8 @@ class World:
         self.draws = draws
         self.director = director
         self.judge = judge
-        self.now = 0
+        super().__init__()
         self.steps = 0
-        self.moments = 0
         self.points = 0
         self.crash_at = crash_at
         self.state: RestoreState | None = None
@@ -100,9 +82,6 @@ class World:
         self.ended_at = 0
         self.is_published = False
         self.drops: dict[str, int] = {}
-        self._hash = xxhash.xxh3_64()
-        self._heap: list[tuple[int, int, int, Callable[[Any], None], Any]] = []
-        self._ticket = 0
         self._looks_at: int | None = None
         self._meters_points = bool(crash_at) or ambient.crash > 0 or director.has_crash_points
         self.network = Network(self)
@@ -112,11 +91,12 @@ class World:
             if journal_to is not None:
                 self.journal.subscribe(journal_to)
         self.nodes: dict[str, SimulatedNode] = {}
+        self.targets: dict[str, SimulatedTarget] = {}
         for table in self.topology.tables:
             for name in table.sources:
                 self.nodes[name] = SimulatedSource(self, name)
             for name in table.targets:
-                self.nodes[name] = SimulatedTarget(self, name)
+                self.nodes[name] = self.targets[name] = SimulatedTarget(self, name)
         self.coordinator = SimulatedCoordinator(self, COORDINATOR)
         self.nodes[COORDINATOR] = self.coordinator
         self.other_coordinators: list[SimulatedCoordinator] = []
@@ -163,23 +143,6 @@ class World:
         act(arg)
         return True
 
-    def at(self, moment: int, tie: int, act: Callable[[Any], None], arg: object) -> None:
-        """Have something happen at a moment of the world."""
-        self._ticket += 1
-        heapq.heappush(self._heap, (moment, tie, self._ticket, act, arg))
-
-    @property
-    def digest(self) -> str:
-        """The hash of everything that has happened, in order: equal runs have equal digests."""
-        return self._hash.hexdigest()
-
-    def trace(self, happened: bytes) -> None:
-        self._hash.update(self.now.to_bytes(8, "little"))
-        self._hash.update(happened)
-
-    def trace_text(self, happened: str) -> None:
-        self.trace(happened.encode())
-
     def explain(self) -> str:
         """What the restore waits for, in the coordinator's own words."""
         core = self.coordinator.core
@@ -192,7 +155,8 @@ class World:
     def life_of(self, node: str) -> int:
         return self.nodes[node].life
 
-    def deliver(self, receiver: str, event: Event) -> None:
+    def deliver(self, receiver: str, event: Received) -> None:
+        """A message has arrived; nobody hears it when the node is down."""
         node = self.nodes[receiver]
         if receiver == COORDINATOR:
             for other in self.other_coordinators:
@@ -263,12 +227,23 @@ class World:
         """Carry out what is due now, and come back when the next thing is."""
         for action in self.director.due(self.now):
             carry_out(self, action)
+        self.tell_of_faults()
+        self.look_at_director_soon()
+
+    def tell_of_faults(self) -> None:
+        """The journal hears what the director has injected, ended or skipped."""
         for name, facts in self.director.take_events():
             self.tell("scenario", name, **facts)
+
+    def look_at_director_soon(self) -> None:
+        """After this moment and before any other: a node must not be struck within a step."""
         due = self.director.next_due
-        if due is not None and (self._looks_at is None or due < self._looks_at):
+        if due is not None and due <= self.now and self._looks_at != self.now:
+            self._looks_at = self.now
+            self.at(self.now, -1, self._look_again, None)
+        elif due is not None and (self._looks_at is None or due < self._looks_at):
             self._looks_at = due
-            self.at(due, 0, self._look_again, None)
+            self.at(due, -1, self._look_again, None)
 
     def _look_again(self, _: object) -> None:
         self._looks_at = None
@@ -299,7 +274,7 @@ class World:
             table.table: {
                 key: row
                 for target in table.targets
-                for key, row in self.nodes[target].store.values.items()
+                for key, row in self.targets[target].store.values.items()
             }
             for table in self.topology.tables
         }
@@ -310,7 +285,7 @@ class World:
         for table in self.topology.tables:
             rows = found[table.table] = dict.fromkeys(table.incrementals, 0)
             for target in table.targets:
-                for incremental, streams in self.nodes[target].store.sealed.items():
+                for incremental, streams in self.targets[target].store.sealed.items():
                     rows[incremental] += sum(stream.rows for stream in streams)
         return found
 

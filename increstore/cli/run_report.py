@@ -1,0 +1,246 @@
+"""What `increstore run` does and says: progress, one line a file, failures in full, a summary."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from increstore.errors import ExitCode, UsageError
+from increstore.proving.campaign import (
+    FileReport,
+    Plan,
+    find_scenarios,
+    load_all,
+    parity_faults,
+    plan_campaign,
+)
+from increstore.proving.everywhere import plan_crashes
+from increstore.proving.junit import write_junit
+from increstore.proving.tasks import run_tasks
+from increstore.proving.verdict import FailureKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from increstore.proving.tasks import Task
+    from increstore.proving.verdict import Verdict
+
+FAILURES_SHOWN_MAX = 3
+PROGRESS_PERIOD_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class RunChoices:
+    """What the command line asked for."""
+
+    scenarios: tuple[Path, ...]
+    mode: str | None
+    seeds: range | None
+    jobs: int
+    crash_everywhere: bool
+    crash_at: tuple[int, ...]
+    shrink: bool
+    out: Path
+    junit: Path | None
+    journal: Path | None
+    as_json: bool
+
+    @property
+    def simulates_only(self) -> bool:
+        return self.crash_everywhere or bool(self.crash_at) or self.shrink
+
+
+def run_and_report(choices: RunChoices) -> ExitCode:
+    """Run the campaign; returns the exit code. Raises: ScenarioError, UsageError, StorageFailed."""
+    scenarios = load_all(find_scenarios(choices.scenarios))
+    mode = "simulation" if choices.simulates_only else choices.mode
+    plans, skipped = plan_campaign(scenarios, mode, choices.seeds)
+    if choices.journal is not None:
+        _require_one_run(plans)
+    for sentence in skipped:
+        _say(f"skipped  {sentence}")
+    started = time.monotonic()
+    reports = [_run_plan(plan, choices) for plan in plans]
+    faults = parity_faults(reports) if choices.mode == "all" else []
+    if choices.junit is not None:
+        write_junit(choices.junit, reports)
+    return _conclude(choices, reports, faults, time.monotonic() - started)
+
+
+def _require_one_run(plans: list[Plan]) -> None:
+    runs = sum(len(plan.seeds) for plan in plans)
+    if runs != 1:
+        raise UsageError(
+            f"--journal keeps one run, got {runs}: name one scenario, one mode (--on) and one "
+            "seed (--seed)"
+        )
+
+
+def _run_plan(plan: Plan, choices: RunChoices) -> FileReport:
+    report = FileReport(plan)
+    started = time.monotonic()
+    if choices.journal is not None:
+        from increstore.proving.journalled import run_with_journal
+
+        verdicts: Iterable[Verdict] = [
+            run_with_journal(task, choices.journal) for task in plan.tasks(choices.crash_at)
+        ]
+    else:
+        verdicts = run_tasks(plan.tasks(choices.crash_at), choices.jobs)
+    _count(report, verdicts, len(plan.seeds), choices)
+    note = ""
+    if choices.crash_everywhere and report.is_green and report.first is not None:
+        note = _crash_everywhere(report, choices)
+    _tell_file(report, time.monotonic() - started, note)
+    return report
+
+
+def _crash_everywhere(report: FileReport, choices: RunChoices) -> str:
+    """Crash at each point of the plan's first seed; returns what was done, with K."""
+    first = report.first
+    assert first is not None
+    crashes = plan_crashes(first.scenario, first.seed, first.points)
+    tasks: Iterator[Task] = crashes.tasks()
+    _count(report, run_tasks(tasks, choices.jobs), crashes.runs, choices)
+    return f"K = {crashes.points} crash points, {len(crashes.pairs)} pairs"
+
+
+def _count(
+    report: FileReport, verdicts: Iterable[Verdict], expected: int, choices: RunChoices
+) -> None:
+    progress = Progress(report, expected)
+    for verdict in verdicts:
+        report.count(verdict)
+        if choices.as_json:
+            click.echo(json.dumps(verdict.as_json(), ensure_ascii=False))
+        progress.show()
+    progress.clear()
+
+
+class Progress:
+    """One line that is written over; nothing at all in a pipe."""
+
+    def __init__(self, report: FileReport, expected: int) -> None:
+        self._report = report
+        self._done_before = report.runs
+        self._expected = expected
+        self._is_shown = sys.stderr.isatty()
+        self._started = self._shown_at = time.monotonic()
+
+    def show(self) -> None:
+        now = time.monotonic()
+        if not self._is_shown or now - self._shown_at < PROGRESS_PERIOD_S:
+            return
+        self._shown_at = now
+        done = self._report.runs - self._done_before
+        rate = done / (now - self._started)
+        text = (
+            f"{self._report.plan.path} on {self._report.plan.mode}: {done}/{self._expected} runs, "
+            f"{rate:,.0f}/s, {len(self._report.failures)} failed"
+        )
+        click.echo(f"\r\033[K{text[:79]}", err=True, nl=False)
+
+    def clear(self) -> None:
+        if self._is_shown:
+            click.echo("\r\033[K", err=True, nl=False)
+
+
+def _tell_file(report: FileReport, took_s: float, note: str) -> None:
+    plan = report.plan
+    word = "ok  " if report.is_green else "FAIL"
+    runs = f"{report.runs} {'run' if report.runs == 1 else 'runs'}"
+    failed = f", {len(report.failures)} failed" if report.failures else ""
+    more = f", {note}" if note else ""
+    _say(f"{word}  {plan.path} on {plan.mode}: {runs}{failed}, {took_s:.1f} s{more}")
+    for verdict in report.failures[:FAILURES_SHOWN_MAX]:
+        _tell_failure(verdict)
+    if len(report.failures) > FAILURES_SHOWN_MAX:
+        seeds = sorted({verdict.seed for verdict in report.failures})
+        shown = ", ".join(map(str, seeds[:20])) + (" .." if len(seeds) > 20 else "")
+        _say(f"      .. and {len(report.failures) - FAILURES_SHOWN_MAX} more (seeds {shown})")
+
+
+def _tell_failure(verdict: Verdict) -> None:
+    """The invariant by name, what led there, the barrier's own words, the replay command."""
+    failure = verdict.failure
+    assert failure is not None
+    where = f" at crash point {', '.join(map(str, verdict.crash_at))}" * bool(verdict.crash_at)
+    _say(f"      seed {verdict.seed}{where}: {failure.kind.name.lower()} {failure.what}")
+    _say(f"        {failure.node + ': ' if failure.node else ''}{failure.says}")
+    if verdict.mode == "simulation" and failure.kind is not FailureKind.CRASHED:
+        from increstore.proving.led_there import events_that_led_there
+
+        _say("        what led there:")
+        events = events_that_led_there(verdict)
+        for event in events:
+            _say("        " + event.as_line(verdict.began_at_ns))
+    if verdict.explanation:
+        _say(f"        the coordinator: {verdict.explanation}")
+    _say(f"        replay: {verdict.replay_command()}")
+
+
+def _conclude(
+    choices: RunChoices, reports: list[FileReport], faults: list[str], took_s: float
+) -> ExitCode:
+    failures = [verdict for report in reports for verdict in report.failures]
+    runs = sum(report.runs for report in reports)
+    moments = sum(report.moments for report in reports)
+    for fault in faults:
+        _say(f"parity: {fault}")
+    code = _exit_code(failures, faults)
+    if choices.as_json:
+        click.echo(json.dumps(_summary(reports, faults, code, took_s)))
+    events = f", {moments:,} events" if moments else ""
+    files = len({report.plan.path for report in reports})
+    _say(
+        f"{runs:,} runs of {files} {'scenario' if files == 1 else 'scenarios'}: "
+        f"{'all green' if code is ExitCode.DONE else f'{len(failures)} failed'}"
+        f"{f', {len(faults)} not alike in all modes' if faults else ''}"
+        f" ({took_s:.1f} s{events})"
+    )
+    if failures and choices.shrink:
+        _shrink_first(failures, choices)
+    elif failures:
+        _say(failures[0].replay_command())
+    return code
+
+
+def _exit_code(failures: list[Verdict], faults: list[str]) -> ExitCode:
+    """The gravest failure decides; kinds are ordered by gravity."""
+    found = sorted((v.failure for v in failures if v.failure), key=lambda failure: failure.kind)
+    if found:
+        return found[0].exit_code
+    return ExitCode.VERIFICATION_FAILED if faults else ExitCode.DONE
+
+
+def _summary(
+    reports: list[FileReport], faults: list[str], code: ExitCode, took_s: float
+) -> dict[str, Any]:
+    return {
+        "event": "summary",
+        "runs": sum(report.runs for report in reports),
+        "failed": sum(len(report.failures) for report in reports),
+        "not_alike": faults,
+        "seconds": round(took_s, 3),
+        "exit_code": int(code),
+    }
+
+
+def _shrink_first(failures: list[Verdict], choices: RunChoices) -> None:
+    from increstore.proving.shrink import shrink_to_file
+
+    first = min(failures, key=lambda verdict: (len(verdict.crash_at), verdict.moments))
+    path, shrunk = shrink_to_file(replace(first), choices.out, say=_say)
+    _say(f"shrunk to {path}: {shrunk}")
+    _say(f"increstore run {path} --on simulation")
+
+
+def _say(text: str) -> None:
+    """For people: to stderr, so that stdout stays JSON or empty."""
+    click.echo(text, err=True)

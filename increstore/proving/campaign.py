@@ -1,0 +1,157 @@
+"""A campaign: scenario files, modes and seeds in; runs in a fixed order; one report a file.
+
+Everything is checked before the first run: a file that is not a valid scenario stops the campaign
+with all mistakes of all files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from increstore.errors import ScenarioError, UsageError
+from increstore.proving.tasks import Task
+from increstore.scenario.load import load_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from increstore.proving.verdict import Verdict
+    from increstore.scenario.model import Scenario
+
+MODES = ("simulation", "memory", "tcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One scenario file in one mode: the seeds to run."""
+
+    path: str
+    scenario: Scenario
+    mode: str
+    seeds: range
+
+    def tasks(self, crash_at: tuple[int, ...] = ()) -> Iterator[Task]:
+        for seed in self.seeds:
+            yield Task(self.path, self.mode, seed, crash_at)
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What came of one plan, counted as verdicts arrive."""
+
+    plan: Plan
+    runs: int = 0
+    moments: int = 0
+    seconds: float = 0.0
+    failures: list[Verdict] = field(default_factory=list)
+    first: Verdict | None = None
+
+    def count(self, verdict: Verdict) -> None:
+        self.first = self.first or verdict
+        self.runs += 1
+        self.moments += verdict.moments
+        self.seconds += verdict.seconds
+        if not verdict.is_green:
+            self.failures.append(verdict)
+
+    @property
+    def is_green(self) -> bool:
+        return not self.failures
+
+
+def find_scenarios(paths: Sequence[Path]) -> list[Path]:
+    """The scenario files named, or in the folders named (not in their subfolders), in order.
+
+    Raises: UsageError when a path does not exist, or a folder has no scenario.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            inside = sorted(path.glob("*.toml"))
+            if not inside:
+                raise UsageError(f"{path}: no scenario file (*.toml) in this folder")
+            found += inside
+        elif path.exists():
+            found.append(path)
+        else:
+            raise UsageError(f"{path}: no such file or folder; expected a scenario file (*.toml)")
+    return found
+
+
+def load_all(paths: Sequence[Path]) -> list[tuple[Path, Scenario]]:
+    """Every scenario. Raises: ScenarioError with the mistakes of all files together."""
+    loaded: list[tuple[Path, Scenario]] = []
+    mistakes: list[str] = []
+    for path in paths:
+        try:
+            loaded.append((path, load_scenario(path)))
+        except ScenarioError as error:
+            mistakes += error.problems
+    if mistakes:
+        raise ScenarioError(tuple(mistakes))
+    return loaded
+
+
+def plan_campaign(
+    scenarios: Sequence[tuple[Path, Scenario]], mode: str | None, seeds: range | None
+) -> tuple[list[Plan], list[str]]:
+    """What to run, and what cannot run in the mode asked for (a sentence each).
+
+    Without a mode a scenario runs in the first of its own; "all" are all of its own. Real modes
+    keep to the scenario's first seed unless seeds are asked for: they do not repeat a schedule.
+    Raises: UsageError when nothing at all can run.
+    """
+    plans: list[Plan] = []
+    skipped: list[str] = []
+    for path, scenario in scenarios:
+        modes = _modes_for(scenario, mode)
+        if not modes:
+            skipped.append(f"{path}: runs on {', '.join(scenario.on)} only")
+        plans += [
+            Plan(str(path), scenario, chosen, _seeds_for(scenario, chosen, seeds))
+            for chosen in modes
+        ]
+    if not plans:
+        raise UsageError("nothing to run: " + "; ".join(skipped))
+    return plans, skipped
+
+
+def _modes_for(scenario: Scenario, mode: str | None) -> list[str]:
+    if mode is None:
+        return [min(scenario.on, key=MODES.index)]
+    return [one for one in MODES if one in scenario.on and mode in (one, "all")]
+
+
+def _seeds_for(scenario: Scenario, mode: str, seeds: range | None) -> range:
+    if seeds is not None:
+        return seeds
+    own = range(scenario.seeds.low, scenario.seeds.high + 1)
+    return own if mode == "simulation" else own[:1]
+
+
+def parity_faults(reports: Sequence[FileReport]) -> list[str]:
+    """Where one scenario and seed has not ended alike in two modes: state and evidence."""
+    by_run: dict[tuple[str, int], list[Verdict]] = {}
+    for report in reports:
+        if report.first is not None:
+            verdict = report.first
+            by_run.setdefault((verdict.scenario, verdict.seed), []).append(verdict)
+    return [
+        _told(first, other)
+        for first, *others in by_run.values()
+        for other in others
+        if (first.state, first.evidence) != (other.state, other.evidence)
+    ]
+
+
+def _told(first: Verdict, other: Verdict) -> str:
+    return (
+        f"{first.scenario} seed {first.seed}: {first.mode} ended {first.state} with "
+        f"{_rows(first)} rows applied, {other.mode} {other.state} with {_rows(other)}"
+    )
+
+
+def _rows(verdict: Verdict) -> int:
+    return sum(sum(rows.values()) for rows in verdict.evidence.values())

@@ -1,0 +1,163 @@
+"""A run with its journal kept, and a kept journal run again.
+
+The first line of a simulated run's journal holds all that the run depends on: the scenario's text,
+the seed, the forced crash points. A journal is therefore a complete failure report: it can be
+replayed on another machine without the scenario file, and compared event by event.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from increstore.errors import ScenarioError, StorageFailed
+from increstore.journal import JOURNAL_FORMAT
+from increstore.proving.simulated import verdict_of
+from increstore.scenario.load import parse_scenario
+from increstore.simulation.run import simulate
+from increstore.simulation.setting import prepare_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from increstore.journal import JournalEvent
+    from increstore.proving.tasks import Task
+    from increstore.proving.verdict import Verdict
+
+OPENED = "journal.opened"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What the first line of a simulated run's journal says."""
+
+    scenario: str
+    """The path it was read from: a name, nothing is read from there."""
+    text: str
+    seed: int
+    crash_at: tuple[int, ...]
+    tape: Mapping[str, int] | None
+
+    def as_json(self) -> dict[str, Any]:
+        found: dict[str, Any] = {
+            "t": 0,
+            "node": "journal",
+            "event": OPENED,
+            "format": JOURNAL_FORMAT,
+            "mode": "simulation",
+            "scenario": self.scenario,
+            "seed": self.seed,
+            "crash_at": list(self.crash_at),
+            "text": self.text,
+        }
+        return found if self.tape is None else {**found, "tape": dict(self.tape)}
+
+
+def run_with_journal(task: Task, path: Path) -> Verdict:
+    """Make one run and keep its journal; a simulated run gives the same bytes each time.
+
+    Raises: StorageFailed when the file cannot be written.
+    """
+    if task.mode != "simulation":
+        from increstore.proving.real import run_real_task
+
+        return run_real_task(task.scenario, task.seed, task.mode, journal=path)
+    from pathlib import Path as ScenarioPath
+
+    text = ScenarioPath(task.scenario).read_text(encoding="utf-8")
+    recorded = Recorded(task.scenario, text, task.seed, task.crash_at, None)
+    lines: list[str] = []
+    verdict = replay(recorded, lines)
+    _write(path, lines)
+    return verdict
+
+
+def replay(recorded: Recorded, lines: list[str]) -> Verdict:
+    """Run again what was recorded; `lines` get its journal, first line included."""
+    setting = prepare_setting(parse_scenario(recorded.text, recorded.scenario))
+    lines.append(_line(recorded.as_json()))
+
+    def keep(event: JournalEvent) -> None:
+        lines.append(_line(event.as_json()))
+
+    outcome = simulate(
+        setting,
+        recorded.seed,
+        tape=recorded.tape,
+        crash_at=frozenset(recorded.crash_at),
+        journal_to=keep,
+    )
+    return verdict_of(recorded.scenario, setting, outcome, recorded.crash_at)
+
+
+def read_recorded(path: Path) -> Recorded:
+    """The first line of a simulated run's journal.
+
+    Raises: ScenarioError when the file is no such journal.
+    """
+    first = next(iter(read_lines(path)), "")
+    try:
+        found = json.loads(first)
+        return Recorded(
+            found["scenario"], found["text"], found["seed"], tuple(found["crash_at"]),
+            found.get("tape"),
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError) as error:
+        raise ScenarioError(
+            f"{path}: line 1 is not that of a simulated run's journal (expected {OPENED!r} with "
+            "scenario, text and seed); only journals that `increstore run --on simulation "
+            "--journal FILE` has written can be run again"
+        ) from error
+
+
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a journal. Raises: StorageFailed when it cannot be read."""
+    try:
+        with path.open(encoding="utf-8", errors="surrogateescape") as file:
+            for line in file:
+                yield line.rstrip("\n")
+    except OSError as error:
+        raise StorageFailed(f"{path}: the journal cannot be read ({error.strerror})") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two journals part: the line (1-based), both sides, and what came before."""
+
+    line: int
+    before: tuple[str, ...]
+    first: str | None
+    second: str | None
+
+
+def first_difference(
+    first: Iterable[str], second: Iterable[str], context: int = 5
+) -> Difference | None:
+    """The first line that is not the same; None when both are equal to the end."""
+    before: list[str] = []
+    one, two = iter(first), iter(second)
+    number = 0
+    while True:
+        number += 1
+        left, right = next(one, None), next(two, None)
+        if left != right:
+            return Difference(number, tuple(before[-context:]), left, right)
+        if left is None:
+            return None
+        before.append(left)
+        del before[:-context]
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, ensure_ascii=False, default=str)
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    try:
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise StorageFailed(
+            f"{path}: the journal cannot be written ({error.strerror}); name another file"
+        ) from error

@@ -1,0 +1,62 @@
+"""Verdicts as a JUnit XML file, as CI systems read it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as Xml
+
+from increstore.errors import StorageFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from increstore.proving.campaign import FileReport
+    from increstore.proving.verdict import Verdict
+
+
+def write_junit(path: Path, reports: Sequence[FileReport]) -> None:
+    """One test suite a file and mode; a test case for the green seeds together, one a red run.
+
+    Raises: StorageFailed when the file cannot be written.
+    """
+    root = Xml.Element("testsuites", name="increstore run")
+    for report in reports:
+        _add_suite(root, report)
+    Xml.indent(root)
+    try:
+        path.write_bytes(Xml.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n")
+    except OSError as error:
+        raise StorageFailed(
+            f"{path}: the JUnit file cannot be written ({error.strerror}); name another one"
+        ) from error
+
+
+def _add_suite(root: Xml.Element, report: FileReport) -> None:
+    plan = report.plan
+    green = report.runs - len(report.failures)
+    suite = Xml.SubElement(
+        root,
+        "testsuite",
+        name=f"{plan.path} on {plan.mode}",
+        tests=str(len(report.failures) + bool(green)),
+        failures=str(len(report.failures)),
+    )
+    if green:
+        name = f"{plan.scenario.title} ({green} runs)"
+        Xml.SubElement(suite, "testcase", classname=plan.path, name=_printable(name))
+    for verdict in report.failures:
+        _add_failure(suite, verdict)
+
+
+def _add_failure(suite: Xml.Element, verdict: Verdict) -> None:
+    assert verdict.failure is not None
+    name = f"seed {verdict.seed}" + (f" crash at {verdict.crash_at}" if verdict.crash_at else "")
+    case = Xml.SubElement(suite, "testcase", classname=verdict.scenario, name=name)
+    failure = Xml.SubElement(case, "failure", message=_printable(verdict.failure.what))
+    failure.text = _printable(f"{verdict.failure.says}\n{verdict.replay_command()}")
+
+
+def _printable(text: str) -> str:
+    """Without the control characters that XML cannot hold."""
+    return "".join(c if c >= " " or c in "\n\t" else "?" for c in text)

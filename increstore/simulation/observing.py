@@ -1,0 +1,29 @@
+"""The journal of a simulated run: what every real run writes, stamped with virtual time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from increstore.journal import Journal, JournalEvent
+from increstore.simulation.ambient import SECOND
+
+if TYPE_CHECKING:
+    from increstore.simulation.world import World
+
+WALL_NS = 1_700_000_000 * SECOND
+"""The wall clock when a world begins."""
+
+
+class SimulationJournal(Journal):
+    """Tells the scenario's director of the events it waits for; the same for the same seed."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def emit(self, node: str, name: str, **facts: Any) -> None:
+        world = self._world
+        if name in world.director.wanted:
+            world.director.observe(world.now, node, name, facts)
+            world.look_at_director_soon()
+        self.relay(JournalEvent(WALL_NS + world.now, node, name, facts))
