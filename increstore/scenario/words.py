@@ -6,6 +6,7 @@ Events are those of docs/JSON.md; a test keeps this table and that page together
 from __future__ import annotations
 
 import dataclasses
+import re
 import typing
 
 from increstore.protocol import messages, records
@@ -65,11 +66,15 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "message.received": _MESSAGE,
     "batch.applied": (*_SCAN, "order", "rows", "digest"),
     "page.read": (*_SCAN, "page", "rows", "last"),
+    "storage.corrupted": ("error",),
+    "disk.power_lost": ("fate",),
+    "restore.refused": ("reason",),
     "node.started": ("incarnation",),
-    "node.crashed": ("incarnation", "fault"),
-    "fault.injected": ("fault", "kind"),
-    "fault.ended": ("fault", "kind"),
-    "fault.skipped": ("fault", "kind", "why"),
+    "node.restarted": (),
+    "node.crashed": ("incarnation", "fault", "why"),
+    "fault.injected": ("fault", "kind", "where", "detail"),
+    "fault.ended": ("fault", "kind", "where", "detail"),
+    "fault.skipped": ("fault", "kind", "where", "detail"),
 }
 """Every event that may trigger or end a fault, with the facts that may narrow it."""
 
@@ -77,6 +82,42 @@ NODE_FACTS = ("source", "target", "by", "to", "from")
 """Facts that name a node: matched by selectors instead of by equality."""
 TEXT_FACTS = ("reason", "error", "detail", "says", "why")
 """Facts for people: matched when they contain the text."""
+
+FAULT_MARK = "fault: "
+DROP_MARK = "dropped: "
+
+DROPS: tuple[str, ...] = (
+    "of another restore",
+    "of another generation",
+    "of another incremental",
+    "of another shard",
+    "of another attempt",
+    "of a scan that is not at hand",
+    "reported before",
+    "after the end",
+    "overtaken StartScan",
+    "CancelRestore of another restore or generation",
+    "batch of a stream that is not open",
+    "batch that is applied",
+    "batch that is being applied",
+    "batch after a gap",
+    "write of an attempt that is over",
+    *(reason.value for reason in messages.Reason),
+    *(f"refused: {reason.value}" for reason in messages.Reason),
+)
+"""Why a core drops a message, as marks name it after "dropped: "."""
+
+_DROP_FORMS = re.compile(
+    r"[A-Z]\w+ (is nothing for a (coordinator|source shard|target shard)"
+    r"|while (nothing is awaited|nothing is published|scans are awaited|seals are awaited"
+    r"|final rows are awaited))"
+    r"|operator: cannot (pause|resume|cancel|cap) now"
+)
+
+
+def is_drop(why: str) -> bool:
+    """Whether a core may drop something with this reason."""
+    return why in DROPS or _DROP_FORMS.fullmatch(why) is not None
 
 
 def message_fields(name: str) -> frozenset[str]:
