@@ -150,18 +150,21 @@ class DiskNode(SimulatedNode):
                 break
             work.append(self._work.popleft()[1])
         frames = self.frames_of(operation, work)
-        delay = self.delay("disk", self.world.ambient.disk)
-        fault = self.world.director.disk_fault(self.world.now, self.name, operation)
-        if fault is not None:
-            self.world.tell_of_faults()
-            delay += fault.by_ns
-        error = "" if fault is None else fault.error
-        if not error or fault.action == "fsync_error":
+        delay, error, is_written = self._fate_of_write(operation)
+        if is_written:
             self.disk.append(frames)
+        ending = (self.life, operation, work, frames, error)
+        self.world.at(self.world.now + delay, 0, self._write_ended, ending)
+
+    def _fate_of_write(self, operation: str) -> tuple[int, str, bool]:
+        """How long it takes, why it fails (or ""), and whether it reaches the page cache."""
         world = self.world
-        world.at(
-            world.now + delay, 0, self._write_ended, (self.life, operation, work, frames, error)
-        )
+        delay = self.delay("disk", world.ambient.disk)
+        fault = world.director.disk_fault(world.now, self.name, operation)
+        if fault is None:
+            return delay, "", True
+        world.tell_of_faults()
+        return delay + fault.by_ns, fault.error, not fault.error or fault.action == "fsync_error"
 
     def _write_ended(self, arg: tuple[int, str, list[Any], list[Frame], str]) -> None:
         life, operation, work, frames, error = arg
