@@ -146,13 +146,12 @@ class Director:
                     watch.act(now)
 
     def heal(self, now: int) -> None:
-        """End every fault that is not permanent."""
+        """End every fault that is not permanent: due by itself, or when a run ends earlier."""
         if self.healed:
             return
         self.healed = True
         for fault in self._faults:
-            if not fault.is_permanent:
-                fault.end(now, "healed")
+            fault.heal(now)
 
     # --- What happens to a message, a step, a write, a page.
 

@@ -37,7 +37,8 @@ class Fates:
         self._director = director
         self._links: tuple[LinkState, ...] = ()
         self._strikes: tuple[MessageStrike, ...] = ()
-        self._by_class: dict[type, tuple[MessageStrike, ...]] = {}
+        self._by_class: dict[type, tuple[MessageStrike, ...]] | None = None
+        """Made anew by the first message after a change."""
 
     def add_link(self, link: LinkState) -> None:
         self._links = _in_file_order((*self._links, link))
@@ -56,17 +57,22 @@ class Fates:
         self._look()
 
     def _look(self) -> None:
+        self._by_class = None
+        self._director.has_message_faults = bool(self._links or self._strikes)
+
+    def _sorted(self) -> dict[type, tuple[MessageStrike, ...]]:
         self._by_class = {
             cls: tuple(x for x in self._strikes if x.classes is None or cls in x.classes)
             for cls in MESSAGES.values()
         }
-        self._director.has_message_faults = bool(self._links or self._strikes)
+        return self._by_class
 
     def fate(self, now: int, sender: str, receiver: str, message: Message) -> Fate | None:
         """What happens to a message that is sent now; None: nothing."""
+        by_class = self._by_class if self._by_class is not None else self._sorted()
         strikes = [
             strike
-            for strike in self._by_class.get(type(message), ())
+            for strike in by_class.get(type(message), ())
             if strike.meets(sender, receiver, message)
         ]
         links = [link for link in self._links if link.concerns(sender, receiver)]

@@ -12,8 +12,8 @@ from typing import Annotated, Literal, TypeAlias, get_args
 from pydantic import Field
 
 from increstore.scenario.base import Selector, Words
+from increstore.scenario.fields import Count, Later, Positive, Shift, Size, Switch
 from increstore.scenario.trigger import CountedFault, LastingFault, TriggeredFault
-from increstore.scenario.values import Count, Later, Positive, Shift, Size, Switch
 
 # --- Messages. `nth` is the first match that is struck; `times` how many from there on.
 

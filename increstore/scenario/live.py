@@ -38,14 +38,24 @@ class LiveFault:
         self.id = self.spec.id
         self.kind = self.spec.kind
         self.struck = 0
+        self.has_begun = False
         self.nodes = compiled.drawn(compiled.nodes, "node", director.draw)
+        self._has_healed = False
 
     def begin(self, now: int) -> None:
         """The trigger has come."""
-        if self.director.healed and not (self.begins_after_heal or self.is_permanent):
-            self.tell(now, "skipped", "", "everything has healed already")
+        if not self._has_healed:
+            self.has_begun = True
+            self.strike_now(now)
+
+    def heal(self, now: int) -> None:
+        """Everything heals: end, and never begin again."""
+        if self.is_permanent or self.begins_after_heal:
             return
-        self.strike_now(now)
+        self.end(now, "healed")
+        if not self.has_begun:
+            self.tell(now, "skipped", "", "had not begun when everything healed")
+        self._has_healed = True
 
     def end(self, now: int, why: str) -> None:
         """Undo what can be undone."""

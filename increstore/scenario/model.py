@@ -14,17 +14,8 @@ from pydantic import AfterValidator, Field, model_validator
 from increstore.protocol.policy import is_cap
 from increstore.scenario.base import ScenarioModel
 from increstore.scenario.faults import AnyFault, Fault
-from increstore.scenario.values import (
-    Count,
-    Later,
-    Patience,
-    Positive,
-    Rate,
-    RateRange,
-    Seeds,
-    Span,
-    exactly,
-)
+from increstore.scenario.fields import Count, Later, Patience, Positive, Rate, RateRange, Seeds
+from increstore.scenario.values import Span, exactly
 
 FORMAT: Literal[1] = 1
 MILLISECOND = 1_000_000
@@ -149,7 +140,7 @@ class ExpectSpec(ScenarioModel):
 
 
 class Scenario(ScenarioModel):
-    """One scenario file, valid in its shape; `check.problems` judges whether it makes sense."""
+    """One scenario file. Its shape is sound; `checks` tells whether it makes sense."""
 
     format: Literal[1] = FORMAT
     title: Annotated[str, Field(min_length=1)]

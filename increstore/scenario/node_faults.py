@@ -41,9 +41,14 @@ class _Crashing(LiveFault):
         until_heal = max(0, self.director.heal_at - now)
         if spec.restart_after is not None:
             return min(self.pick(spec.restart_after, "restart"), until_heal)
-        if spec.duration is not None:
-            return min(self.pick(spec.duration, "duration"), until_heal)
-        return until_heal if spec.until is None else None
+        if spec.until is not None:
+            return None
+        left = self.time_left(now)
+        return until_heal if left is None else min(left, until_heal)
+
+    def time_left(self, now: int) -> int | None:
+        """How long the fault itself lasts from now, when it has a duration."""
+        raise NotImplementedError
 
     def bring_back(self, now: int, nodes: Sequence[str]) -> None:
         """Start again those of its nodes that wait for it."""
@@ -82,6 +87,10 @@ class CrashNow(_Crashing):
         if self.compiled.ends is not None:
             self.director.watch(self.compiled.ends, lambda at: self.end(at, "until"))
 
+    def time_left(self, now: int) -> int | None:
+        assert isinstance(self.spec, f.CrashFault)
+        return None if self.spec.duration is None else self.pick(self.spec.duration, "duration")
+
     def end(self, now: int, why: str) -> None:
         down, self._down = self._down, []
         if not self.is_permanent:
@@ -110,6 +119,9 @@ class CrashAtPoint(_Crashing, LiveState):
         for node in self.nodes:
             self.director.crash_points[node].remove(self)
         self.bring_back(now, self._down)
+
+    def time_left(self, now: int) -> int | None:
+        return None if self.ends_at is None else self.ends_at - now
 
     def tell_end(self, now: int, why: str) -> None:
         if not self.struck:  # Else each node's end is told for itself.

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, ModelWrapValidatorHandler, model_serializer, model_validator
 
 from increstore.scenario.base import ScenarioModel, Selector
-from increstore.scenario.values import Later, Positive, Switch
+from increstore.scenario.fields import Later, Positive, Switch
 
 Fact = str | int | bool
 

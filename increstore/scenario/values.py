@@ -7,17 +7,15 @@
 | `"64KB"` `"1MB"` | bytes (a KB is 1,000, a KiB 1,024) |
 | `"1ms..20ms"` `"0..5%"` | a `Span` of the same, both ends included |
 
-A file must give a unit; Python code may give the integers (or a `Span`) as they are. No float is
-made on the way: what cannot be written as such an integer is refused.
+No float is made on the way: what cannot be written as such an integer is refused. `fields` has the
+types of models that read and write these texts.
 """
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
-from typing import Annotated, Any, NamedTuple
-
-from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
+from typing import NamedTuple
 
 RATE_WHOLE = 100_000
 """What 100 % is inside."""
@@ -44,9 +42,9 @@ _RATE = re.compile(rf"{_NUMBER} ?%", re.ASCII)
 _SIZE = re.compile(rf"{_NUMBER} ?(B|KB|KiB|MB|MiB|GB)", re.ASCII)
 _SEEDS = re.compile(r"(\d+)(?:\.\.(\d+))?", re.ASCII)
 
-_DURATION_EXAMPLES = 'such as "250ms", "3s", "2m" or "1h"'
-_RATE_EXAMPLES = 'such as "5%" or "0.5%"'
-_SIZE_EXAMPLES = 'such as "64KB" or "1MB"'
+DURATION_EXAMPLES = 'such as "250ms", "3s", "2m" or "1h"'
+RATE_EXAMPLES = 'such as "5%" or "0.5%"'
+SIZE_EXAMPLES = 'such as "64KB" or "1MB"'
 
 
 class Span(NamedTuple):
@@ -78,7 +76,7 @@ def parse_duration(text: str) -> int:
         return 0
     found = _DURATION.fullmatch(text)
     if found is None:
-        raise ValueError(f"expected a duration {_DURATION_EXAMPLES}, got {text!r}")
+        raise ValueError(f"expected a duration {DURATION_EXAMPLES}, got {text!r}")
     sign, number, unit = found.groups()
     value = _whole(Decimal(number) * _UNITS_NS[unit], text, "nanoseconds")
     return -value if sign else value
@@ -90,7 +88,7 @@ def parse_rate(text: str) -> int:
         return 0
     found = _RATE.fullmatch(text)
     if found is None:
-        raise ValueError(f"expected a rate {_RATE_EXAMPLES}, got {text!r}")
+        raise ValueError(f"expected a rate {RATE_EXAMPLES}, got {text!r}")
     value = _whole(Decimal(found[1]) * (RATE_WHOLE // 100), text, "thousandths of a percent")
     if value > RATE_WHOLE:
         raise ValueError(f"expected a rate of at most 100%, got {text!r}")
@@ -101,7 +99,7 @@ def parse_size(text: str) -> int:
     """Bytes of `"64KB"`."""
     found = _SIZE.fullmatch(text)
     if found is None:
-        raise ValueError(f"expected a size {_SIZE_EXAMPLES}, got {text!r}")
+        raise ValueError(f"expected a size {SIZE_EXAMPLES}, got {text!r}")
     return _whole(Decimal(found[1]) * _UNITS_BYTES[found[2]], text, "bytes")
 
 
@@ -178,126 +176,3 @@ def show_duration_span(value: Span) -> str:
 def show_rate_span(value: Span) -> str:
     low = show_rate(value.low)
     return low if value.is_one_value else f"{low}..{show_rate(value.high)}"
-
-
-# --- As fields of a model. `context={"file": True}` refuses the bare integers of Python code.
-
-
-def from_file(info: ValidationInfo) -> bool:
-    return bool(info.context and info.context.get("file"))
-
-
-def _number(value: Any, info: ValidationInfo, what: str) -> bool:
-    """Whether `value` is an integer that Python code gave; raises for one of a file."""
-    if isinstance(value, int) and not isinstance(value, bool) and not from_file(info):
-        return True
-    if not isinstance(value, str):
-        raise ValueError(f"expected {what}, written as text, got {value!r}")
-    return False
-
-
-def _read_duration(value: Any, info: ValidationInfo) -> int:
-    if _number(value, info, f"a duration {_DURATION_EXAMPLES}"):
-        return int(value)
-    return parse_duration(value)
-
-
-def _read_positive_duration(value: Any, info: ValidationInfo) -> int:
-    found = _read_duration(value, info)
-    if found <= 0:
-        raise ValueError(f"expected a duration longer than 0, got {value!r}")
-    return found
-
-
-def _read_duration_span(value: Any, info: ValidationInfo) -> Span:
-    if isinstance(value, Span):
-        return value
-    if _number(value, info, f'a duration {_DURATION_EXAMPLES}, or a range "1ms..20ms"'):
-        return exactly(value)
-    return parse_duration_span(value)
-
-
-def _read_later(value: Any, info: ValidationInfo) -> Span:
-    found = _read_duration_span(value, info)
-    if found.low < 0:
-        raise ValueError(f"expected a duration of at least 0, got {value!r}")
-    return found
-
-
-def _read_rate(value: Any, info: ValidationInfo) -> int:
-    return value if _number(value, info, f"a rate {_RATE_EXAMPLES}") else parse_rate(value)
-
-
-def _read_rate_span(value: Any, info: ValidationInfo) -> Span:
-    if isinstance(value, Span):
-        return value
-    if _number(value, info, f'a rate {_RATE_EXAMPLES}, or a range "0..5%"'):
-        return exactly(value)
-    return parse_rate_span(value)
-
-
-def _read_size(value: Any, info: ValidationInfo) -> int:
-    found = value if _number(value, info, f"a size {_SIZE_EXAMPLES}") else parse_size(value)
-    if found <= 0:
-        raise ValueError(f"expected a size above 0, got {value!r}")
-    return int(found)
-
-
-def _read_seeds(value: Any, info: ValidationInfo) -> Span:
-    if isinstance(value, Span):
-        return value
-    return parse_seeds(str(value) if type(value) is int else _text(value, "seeds"))
-
-
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f'expected {what} such as "7" or "0..9", got {value!r}')
-    return value
-
-
-def _schema(pattern: str, *examples: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^({pattern})$", "examples": [*examples]})
-
-
-_NAKED = r"\d+(\.\d+)?"
-_D = rf"-?{_NAKED} ?(ns|us|ms|s|m|h)|0"
-_R = rf"{_NAKED} ?%|0"
-_Positive = Annotated[
-    int, BeforeValidator(_read_positive_duration), PlainSerializer(show_duration),
-    _schema(_D, "250ms", "3s", "2m"),
-]  # fmt: skip
-Patience = _Positive
-"""A duration longer than 0, in nanoseconds."""
-Later = Annotated[
-    Span, BeforeValidator(_read_later), PlainSerializer(show_duration_span),
-    _schema(rf"({_D})(\.\.({_D}))?", "250ms", "1ms..20ms"),
-]  # fmt: skip
-"""A duration of at least 0 or a range of them, in nanoseconds."""
-Shift = Annotated[
-    Span, BeforeValidator(_read_duration_span), PlainSerializer(show_duration_span),
-    _schema(rf"({_D})(\.\.({_D}))?", "-1h", "10m", "-1s..1s"),
-]  # fmt: skip
-"""A duration that may be negative, or a range of them."""
-Rate = Annotated[
-    int, BeforeValidator(_read_rate), PlainSerializer(show_rate), _schema(_R, "5%", "0.5%"),
-]  # fmt: skip
-"""Parts of 100,000."""
-RateRange = Annotated[
-    Span, BeforeValidator(_read_rate_span), PlainSerializer(show_rate_span),
-    _schema(rf"({_R})|{_NAKED}%?\.\.({_R})", "5%", "0..5%"),
-]  # fmt: skip
-Size = Annotated[
-    int, BeforeValidator(_read_size), PlainSerializer(show_size),
-    _schema(rf"{_NAKED} ?(B|KB|KiB|MB|MiB|GB)", "64KB", "1MB"),
-]  # fmt: skip
-"""Bytes, above 0."""
-Seeds = Annotated[
-    Span, BeforeValidator(_read_seeds), PlainSerializer(show_seeds),
-    WithJsonSchema({"anyOf": [
-        {"type": "string", "pattern": r"^\d+(\.\.\d+)?$", "examples": ["7", "0..9"]},
-        {"type": "integer", "minimum": 0},
-    ]}),
-]  # fmt: skip
-Count = Annotated[int, Field(strict=True, ge=0)]
-Positive = Annotated[int, Field(strict=True, ge=1)]
-Switch = Annotated[bool, Field(strict=True)]
