@@ -22,7 +22,6 @@ from increstore.proving.campaign import (
 from increstore.proving.everywhere import plan_crashes
 from increstore.proving.junit import write_junit
 from increstore.proving.tasks import run_tasks
-from increstore.proving.verdict import FailureKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -173,7 +172,7 @@ def _tell_failure(verdict: Verdict) -> None:
     where = f" at crash point {', '.join(map(str, verdict.crash_at))}" * bool(verdict.crash_at)
     _say(f"      seed {verdict.seed}{where}: {failure.kind.name.lower()} {failure.what}")
     _say(f"        {failure.node + ': ' if failure.node else ''}{failure.says}")
-    if verdict.mode == "simulation" and failure.kind is not FailureKind.CRASHED:
+    if verdict.mode == "simulation" and verdict.moments:
         from increstore.proving.led_there import events_that_led_there
 
         _say("        what led there:")

@@ -163,6 +163,8 @@ _LIVENESS = ("L6", "L7", "L1")
 
 
 def _of_violation(found: InvariantViolated) -> Failure:
+    if found.invariant.startswith("raised "):
+        return Failure(FailureKind.CRASHED, found.invariant, found.says, found.node, found.at)
     is_stall = found.invariant.partition(" ")[0] in _LIVENESS
     kind = FailureKind.STALL if is_stall else FailureKind.INVARIANT
     return Failure(kind, found.invariant, found.says, found.node, found.at)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from increstore.errors import RemoteProtocolError
 from increstore.protocol.ready import Received
 from increstore.simulation.ambient import MS, RATE_WHOLE
+from increstore.simulation.strikes import Strike
 from increstore.transport.codec import decode, encode
 from increstore.transport.framing import PREAMBLE_BYTES, FrameDecoder, encode_frame
 
@@ -103,21 +104,28 @@ class Network:
         ambient, draw = self._ambient, self._world.draws.draw
         label = f"{link.label}{kind} {number}"
         latency = ambient.latency.of(draw(f"{label} latency", 1 << 16))
+        if latency > ambient.latency.low:
+            self._note("latency", link, kind, number, latency - ambient.latency.low)
         tie = draw(f"{label} tie", 256)
         if self._world.now < ambient.heals_at and ambient.troubles_messages:
             if self._strikes(f"{label} loss", ambient.loss):
+                self._note("loss", link, kind, number)
                 self._lose(link)
                 return
             for damage, rate in (("corrupt", ambient.corrupt), ("truncate", ambient.truncate)):
                 if self._strikes(f"{label} {damage}", rate):
+                    self._note(damage, link, kind, number)
                     self._travel_damaged(link, header, payload, latency, damage, label)
                     return
             if not ambient.is_stream and self._strikes(f"{label} reorder", ambient.reorder):
-                latency += 1 + draw(f"{label} late", REORDER_NS_MAX)
+                late = 1 + draw(f"{label} late", REORDER_NS_MAX)
+                self._note("reorder", link, kind, number, late)
+                latency += late
             if self._strikes(f"{label} duplicate", ambient.duplicate):
                 self.counters["duplicated"] += 1
-                again = latency + draw(f"{label} again", REORDER_NS_MAX)
-                self._travel(link, header, payload, again, tie)
+                again = draw(f"{label} again", REORDER_NS_MAX)
+                self._note("duplicate", link, kind, number, again)
+                self._travel(link, header, payload, latency + again, tie)
         self._travel(link, header, payload, latency, tie)
 
     def _strikes(self, label: str, rate: int) -> bool:
@@ -125,6 +133,14 @@ class Network:
         if not rate:
             return False
         return self._world.draws.draw(label, RATE_WHOLE) >= RATE_WHOLE - rate
+
+    def _note(self, what: str, link: Link, kind: str, number: int, by: int = 0) -> None:
+        """Tell what chance has done to this message, when somebody wants to know."""
+        strikes = self._world.strikes_kept
+        if strikes is not None:
+            strikes.append(
+                Strike(what, self._world.now, link.sender, link.receiver, kind, number, by)
+            )
 
     def _send_fated(
         self,

@@ -38,10 +38,12 @@ from increstore.simulation.disk import FATES, Disk, DiskCorrupted
 from increstore.simulation.model import state_digest
 from increstore.simulation.nodes import SimulatedNode
 from increstore.simulation.store import SimulatedStore, batch_frame
+from increstore.simulation.strikes import Strike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from increstore.protocol.messages import ScanId
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
     from increstore.simulation.disk import Frame
@@ -82,12 +84,20 @@ class SimulatedSource(SimulatedNode):
         if page >= len(pages):
             return PageRead(scan, page, rows=0, batches=(), last=True)
         if world.strikes(world.ambient.page_failure, self, "page failure"):
+            if world.strikes_kept is not None:
+                world.strikes_kept.append(_page_strike(world.now, scan, page))
             return PageFailed(scan, page, transient=True, error="the disk hiccups (drawn)")
         batches = pages[page]
         rows = sum(batch.rows for batch in batches)
         last = page + 1 == len(pages)
         self.judge.scan_read(world.now, self.name, scan, page, rows, batches, last)
         return PageRead(scan, page, rows, batches, last)
+
+
+def _page_strike(now: int, scan: ScanId, page: int) -> Strike:
+    return Strike(
+        "page", now, scan.source, number=page, incremental=scan.incremental, attempt=scan.attempt
+    )
 
 
 class DiskNode(SimulatedNode):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from increstore.judging.violation import InvariantViolated
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
 
     from increstore.journal import JournalEvent
     from increstore.simulation.setting import Setting
+    from increstore.simulation.strikes import Strike
+
+
+RAISED = "raised "
+"""How the name of a violation begins that is an exception of the program."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class SimulatedOutcome:
     """Rows applied, by table and incremental, as the seals say."""
     tape: Mapping[str, int] = field(default_factory=dict)
     faults: tuple[Any, ...] = ()
+    strikes: tuple[Strike, ...] = ()
+    """What ambient chance did, in order, when it was kept."""
 
 
 def simulate(
@@ -57,10 +66,12 @@ def simulate(
     record: bool = False,
     crash_at: frozenset[int] = frozenset(),
     journal_to: Callable[[JournalEvent], None] | None = None,
+    keep_strikes: bool = False,
 ) -> SimulatedOutcome:
     """Play the scenario once; the same arguments give the same outcome, digest and journal.
 
-    `tape` replaces the seed's chance, `record` keeps it, `crash_at` are crash points (1-based).
+    `tape` replaces the seed's chance, `record` keeps it, `keep_strikes` keeps what it did in
+    words; `crash_at` are crash points (1-based).
     """
     draws = Draws(seed, tape, record=record)
     settled = settle(setting.scenario, draws.draw)
@@ -75,13 +86,24 @@ def simulate(
         ends_within=settled.heal.at + settled.expect.within,
         crash_at=crash_at,
         journal_to=journal_to,
+        keep_strikes=keep_strikes,
     )
     violation: InvariantViolated | None = None
     try:
         world.run()
     except InvariantViolated as found:
         violation = found
+    except Exception as error:
+        violation = _raised(world, error)
     return _outcome(world, draws, violation)
+
+
+def _raised(world: World, error: Exception) -> InvariantViolated:
+    """A core's own assertion, or a bug of any kind: named by its class and place, for shrinking."""
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    name = f"{RAISED}{type(error).__name__} in {place.name}"
+    says = f"{error or 'no message'} ({Path(place.filename).name}:{place.lineno}: {place.line})"
+    return InvariantViolated(name, says, world.now, "")
 
 
 def _outcome(world: World, draws: Draws, violation: InvariantViolated | None) -> SimulatedOutcome:
@@ -109,4 +131,5 @@ def _outcome(world: World, draws: Draws, violation: InvariantViolated | None) ->
         evidence=world.evidence(),
         tape=dict(draws.recorded),
         faults=tuple(world.director.log),
+        strikes=tuple(world.strikes_kept or ()),
     )

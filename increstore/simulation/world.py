@@ -22,6 +22,7 @@ from increstore.simulation.inject import carry_out
 from increstore.simulation.network import Network
 from increstore.simulation.observing import WALL_NS, SimulationJournal
 from increstore.simulation.roles import SimulatedCoordinator, SimulatedSource, SimulatedTarget
+from increstore.simulation.strikes import Strike
 from increstore.simulation.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class World(Timeline):
         ends_within: int,
         crash_at: frozenset[int] = frozenset(),
         journal_to: Callable[[JournalEvent], None] | None = None,
+        keep_strikes: bool = False,
     ) -> None:
         """`crash_at` are crash points by number, in the order this world meets them; a restore
         that has not ended at `ends_within` (virtual nanoseconds) has stalled."""
@@ -82,6 +84,8 @@ class World(Timeline):
         self.ended_at = 0
         self.is_published = False
         self.drops: dict[str, int] = {}
+        self.strikes_kept: list[Strike] | None = [] if keep_strikes else None
+        """What ambient chance did, when somebody wants to know."""
         self._looks_at: int | None = None
         self._meters_points = bool(crash_at) or ambient.crash > 0 or director.has_crash_points
         self.network = Network(self)
@@ -197,7 +201,11 @@ class World(Timeline):
             self.crash(node, CRASH_RESTART_NS, f"crash point {self.points}: {point}")
             return True
         if self.strikes(self.ambient.crash, node, "crash"):
-            self.crash(node, node.delay("restart", self.ambient.restart), f"drawn, {point}")
+            away = node.delay("restart", self.ambient.restart)
+            if self.strikes_kept is not None:
+                strike = Strike("crash", self.now, node.name, point=point, by=away)
+                self.strikes_kept.append(strike)
+            self.crash(node, away, f"drawn, {point}")
             return True
         if self.director.has_crash_points:
             kinds = [type(record).__name__ for record in records]

@@ -1,0 +1,283 @@
+"""Shrinking: from a failing run to the smallest scenario that still fails for the same reason.
+
+Rules of this file:
+- A smaller run counts only when it fails in the same way: the same kind, and the same invariant or
+  expectation. Another failure is another bug.
+- Chance is kept on a tape while things are left out. Draws are keyed, so what is left out does not
+  shift the others; a draw that is left out is 0, the harmless value.
+- In this order: faults of the file, blocks of draws, the chain and the cluster, the draws again.
+  At the end what is left of chance is written down as faults, so that a person can read it and
+  another mode can run it. When that does not fail in the same way, the tape goes with the file.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from increstore.errors import StorageFailed, UsageError
+from increstore.proving.simulated import verdict_of
+from increstore.proving.written_down import as_faults, modes_of, without_chance
+from increstore.scenario.load import load_scenario
+from increstore.scenario.swarm import settle
+from increstore.scenario.text import to_toml
+from increstore.simulation.draws import Draws
+from increstore.simulation.run import simulate
+from increstore.simulation.setting import prepare_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from increstore.proving.verdict import Failure, Verdict
+    from increstore.scenario.model import Scenario
+
+RUNS_MAX = 3_000
+"""Runs that one shrinking may make."""
+
+Tape = dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """The smallest failing run found. `tape` is empty when the scenario alone fails."""
+
+    scenario: Scenario
+    tape: Mapping[str, int]
+    failure: Failure
+    runs: int
+    draws_before: int
+    draws_after: int
+    faults_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One candidate: a settled scenario and the tape of its chance."""
+
+    scenario: Scenario
+    tape: Tape | None
+    """None: chance is that of seed 0."""
+    crash_at: tuple[int, ...]
+
+    @property
+    def draws(self) -> Tape:
+        return self.tape or {}
+
+
+class Shrinker:
+    """Makes one failing run smaller."""
+
+    def __init__(self, failure: Failure, seed: int) -> None:
+        self._wanted = (failure.kind, failure.what)
+        self.seed = seed
+        self.failure = failure
+        self.runs = 0
+
+    def fails_alike(self, case: _Case) -> bool:
+        """Whether this candidate fails for the same reason; False when the budget is spent."""
+        if self.runs >= RUNS_MAX:
+            return False
+        self.runs += 1
+        found = self._failure_of(case)
+        if found is None or (found.kind, found.what) != self._wanted:
+            return False
+        self.failure = found
+        return True
+
+    def _failure_of(self, case: _Case) -> Failure | None:
+        setting = prepare_setting(case.scenario)
+        seed = 0 if case.tape is None else self.seed
+        outcome = simulate(setting, seed, tape=case.tape, crash_at=frozenset(case.crash_at))
+        return verdict_of("", setting, outcome, case.crash_at).failure
+
+    # --- The passes; each takes the smallest case so far and returns one that is not larger.
+
+    def drop_crashes(self, case: _Case) -> _Case:
+        for point in case.crash_at:
+            fewer = tuple(other for other in case.crash_at if other != point)
+            if self.fails_alike(replace(case, crash_at=fewer)):
+                case = replace(case, crash_at=fewer)
+        return case
+
+    def drop_faults(self, case: _Case) -> _Case:
+        """Leave out whole faults of the file, one after the other, the last first."""
+        for fault in reversed(case.scenario.faults):
+            kept = tuple(other for other in case.scenario.faults if other.id != fault.id)
+            smaller = replace(case, scenario=case.scenario.with_faults(kept))
+            if self.fails_alike(smaller):
+                case = smaller
+        return case
+
+    def drop_draws(self, case: _Case) -> _Case:
+        """Zero the tape block by block: halves, quarters, .. down to single draws."""
+        size = max(1, len(case.draws) // 2)
+        while True:
+            case = self._drop_blocks(case, size)
+            if size == 1:
+                return case
+            size = max(1, size // 2)
+
+    def _drop_blocks(self, case: _Case, size: int) -> _Case:
+        start = 0
+        while start < len(case.draws):
+            labels = list(case.draws)
+            gone = set(labels[start : start + size])
+            kept = {label: value for label, value in case.draws.items() if label not in gone}
+            if self.fails_alike(replace(case, tape=kept)):
+                case = replace(case, tape=kept)
+            else:
+                start += size
+        return case
+
+    def halve_draws(self, case: _Case) -> _Case:
+        """Make what is late less late: halve every value that may be halved."""
+        for label in list(case.draws):
+            value = case.draws[label]
+            while value > 1:
+                smaller = replace(case, tape={**case.draws, label: value // 2})
+                if not self.fails_alike(smaller):
+                    break
+                case, value = smaller, value // 2
+        return case
+
+    def shrink_chain(self, case: _Case) -> _Case:
+        """Fewer tables, incrementals, shards, rows and changes, as far as it goes."""
+        for smaller in _smaller_parts(case.scenario):
+            for section, changes in smaller:
+                candidate = replace(case, scenario=case.scenario.with_part(section, **changes))
+                if self.fails_alike(candidate):
+                    case = candidate
+                    break
+        return case
+
+
+def _smaller_parts(scenario: Scenario) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """For each number of the scenario, smaller values to try, the smallest first."""
+    for section, name, least in (
+        ("workload", "tables", 1),
+        ("workload", "incrementals", 0),
+        ("cluster", "sources", 1),
+        ("cluster", "targets", 1),
+        ("workload", "rows", 0),
+        ("workload", "changes", 0),
+    ):
+        value = getattr(getattr(scenario, section), name)
+        tries = sorted({least, least + 1, value // 4, value // 2, value - 1})
+        yield [(section, {name: number}) for number in tries if least <= number < value]
+
+
+def shrink(
+    scenario: Scenario, verdict: Verdict, say: Callable[[str], None] | None = None
+) -> Shrunk | None:
+    """The smallest run found that fails as `verdict` did; None when it does not fail again."""
+    assert verdict.failure is not None
+    shrinker = Shrinker(verdict.failure, verdict.seed)
+    case = _record(scenario, verdict)
+    draws_before = len(case.draws)
+    if not shrinker.fails_alike(case):
+        return None
+    for number, shrinking in enumerate(
+        (
+            shrinker.drop_crashes,
+            shrinker.drop_faults,
+            shrinker.drop_draws,
+            shrinker.shrink_chain,
+            shrinker.drop_draws,
+            shrinker.halve_draws,
+            shrinker.drop_faults,
+        )
+    ):
+        case = shrinking(case)
+        if say is not None:
+            say(
+                f"  {number + 1}/7 {shrinking.__name__.replace('_', ' ')}: "
+                f"{len(case.scenario.faults)} faults, {len(case.draws)} draws, {shrinker.runs} runs"
+            )
+    readable = _written_down(case, shrinker)
+    return Shrunk(
+        scenario=readable or case.scenario,
+        tape={} if readable else case.draws,
+        failure=shrinker.failure,
+        runs=shrinker.runs,
+        draws_before=draws_before,
+        draws_after=len(case.draws),
+        faults_before=len(scenario.faults),
+    )
+
+
+def _record(scenario: Scenario, verdict: Verdict) -> _Case:
+    """The failing run again, with its chance on a tape and its rates settled."""
+    draws = Draws(verdict.seed)
+    settled = settle(scenario, draws.draw)
+    outcome = simulate(
+        prepare_setting(scenario),
+        verdict.seed,
+        record=True,
+        crash_at=frozenset(verdict.crash_at),
+    )
+    return _Case(settled, dict(outcome.tape), verdict.crash_at)
+
+
+def _written_down(case: _Case, shrinker: Shrinker) -> Scenario | None:
+    """The case as a scenario without any chance, when that fails alike."""
+    setting = prepare_setting(case.scenario)
+    outcome = simulate(
+        setting,
+        shrinker.seed,
+        tape=case.tape,
+        crash_at=frozenset(case.crash_at),
+        keep_strikes=True,
+    )
+    is_stream = case.scenario.network.kind == "stream"
+    faults = (*case.scenario.faults, *as_faults(outcome.strikes, is_stream=is_stream))
+    readable = _Case(without_chance(case.scenario).with_faults(faults), None, ())
+    if not shrinker.fails_alike(readable):
+        return None
+    # Written down, some are no longer needed.
+    return shrinker.drop_faults(readable).scenario
+
+
+def shrink_to_file(verdict: Verdict, folder: Path, say: Callable[[str], None]) -> tuple[Path, str]:
+    """Shrink a failing run of a scenario file; returns the file written and what it came to.
+
+    Raises: UsageError when the run does not fail again; StorageFailed when the file cannot be
+    written.
+    """
+    scenario = load_scenario(Path(verdict.scenario))
+    shrunk = shrink(scenario, verdict, say)
+    if shrunk is None:
+        raise UsageError(f"{verdict.scenario}: seed {verdict.seed} does not fail again")
+    path = folder / f"{Path(verdict.scenario).stem}-seed{verdict.seed}-shrunk.toml"
+    _write(path, to_toml(_titled(shrunk, verdict)))
+    note = (
+        f"{len(shrunk.scenario.faults)} faults, {shrunk.draws_before} draws to "
+        f"{shrunk.draws_after}, {shrunk.runs} runs"
+    )
+    if shrunk.tape:
+        tape = path.with_suffix(".tape.json")
+        _write(tape, json.dumps(dict(shrunk.tape), indent=1) + "\n")
+        note += f"; it needs its tape: {tape}"
+    return path, note
+
+
+def _titled(shrunk: Shrunk, verdict: Verdict) -> Scenario:
+    """The shrunk scenario says what it is, expects what its original did, and runs anywhere."""
+    failure = shrunk.failure
+    found = shrunk.scenario.model_copy(
+        update={
+            "title": f"{failure.what}, from {Path(verdict.scenario).name} seed {verdict.seed}"[:98],
+            "why": failure.says,
+            "on": modes_of(shrunk.scenario),
+        }
+    )
+    return found.with_part("expect", reached=())
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StorageFailed(f"{path}: cannot be written ({error.strerror})") from error
