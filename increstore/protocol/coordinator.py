@@ -219,8 +219,16 @@ class Coordinator:
             return
         for deadline in self._desk.deadlines:
             if self._wall >= deadline.at:
-                self._desk.pause(deadline.reason(self._wall))
+                self._desk.pause(f"{deadline.reason(self._wall)}; {self._explain_stage()}")
                 return
+
+    def _explain_stage(self) -> str:
+        """Who is awaited; a coordinator that has just started has it from its history."""
+        ledger = self._ledger
+        is_open = ledger.is_incremental_open or ledger.is_finalizing
+        if self._phase is None and is_open:
+            self._phase = self._next_phase()
+        return self.explain(self._desk.now)
 
     # --- Messages.
 

@@ -270,7 +270,33 @@ def test_an_overall_deadline_pauses_and_says_that_it_was_the_deadline():
 
     assert ready.messages == ()
     assert bench.core.deadline_passed
-    assert bench.core.reason == "deadline: the restore has run for 90.0 s (limit 90 s)"
+    assert bench.core.reason.startswith("deadline: the restore has run for 90.0 s (limit 90 s); ")
+
+
+def test_a_pause_by_a_deadline_names_the_shard_that_was_awaited():
+    """L5: found by a permanent cut between one shard and the coordinator."""
+    bench = a_coordinator(stage_deadline_ns=60 * SECOND)
+    bench.is_told(bench.report())
+
+    bench.event(after=60 * SECOND)
+
+    assert bench.core.reason == (
+        "deadline: incremental 0 has run for 60.0 s (limit 60 s); incremental 0 waits for "
+        "orders/s1: asked 60.0 s ago, not heard yet, attempt 1 (1 of 2 scans have ended)"
+    )
+
+
+def test_a_deadline_that_passed_while_nobody_ran_names_the_shard_too():
+    bench = a_coordinator(stage_deadline_ns=60 * SECOND)
+    bench.is_told(bench.report())
+
+    again = bench.restarted(down_ns=70 * SECOND, stage_deadline_ns=60 * SECOND)
+    ready = again.event()
+
+    assert ready.messages == ()
+    assert again.core.reason.endswith(
+        "incremental 0 waits for orders/s1: not asked yet, attempt 1 (1 of 2 scans have ended)"
+    )
 
 
 def test_the_wake_up_is_not_later_than_the_deadline():
