@@ -40,6 +40,9 @@ class JudgeConfig:
     source_bytes_max: int | None = None
     page_bytes_max: int | None = None
     repeat_ns: int = _SECOND
+    """Between two questions of the coordinator to a silent shard."""
+    source_repeat_ns: int = _SECOND
+    """Between two questions of a source to a silent target."""
     retries_max: int = 5
     backoff_ns: int = 2 * _SECOND
     backoff_max_ns: int = 8 * _SECOND
@@ -51,6 +54,13 @@ class JudgeConfig:
     steps_at_once_max: int = 10_000
     """Steps of one node without any time passing."""
     oracle: Oracle | None = None
+
+    @property
+    def bytes_held_max(self) -> int | None:
+        """Payload that one source may hold; None when it is not judged."""
+        if self.source_bytes_max is None or self.page_bytes_max is None:
+            return None
+        return self.source_bytes_max + self.pages_ahead * self.page_bytes_max
 
     @classmethod
     def of(
@@ -65,6 +75,7 @@ class JudgeConfig:
                 "window_batches": source.window_batches,
                 "pages_ahead": source.pages_ahead,
                 "source_bytes_max": source.bytes_max,
+                "source_repeat_ns": min(source.repeat_ns, source.resend_ns),
                 **more,
             }
         return cls(

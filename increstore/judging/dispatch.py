@@ -1,0 +1,311 @@
+"""From an observation to the checks that judge it: one lookup by type, then plain calls.
+
+Each `tell_..` makes the function for one kind of message: it finds what the checks need (a stream,
+a shard, a history) once, calls them, and takes the fact in. They are made once for each judge.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from increstore.judging.truth import said_of
+from increstore.protocol import messages as m
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from increstore.judging.streams import Source, Stream, Target
+    from increstore.judging.truth import Truth
+
+    Tell: TypeAlias = Callable[[int, str, str, Any], None]
+    Checks: TypeAlias = tuple[Callable[..., None], ...]
+    ChecksOf: TypeAlias = Callable[[str], Checks]
+
+_NEVER_SCANS = (m.Reason.UNKNOWN_RESTORE, m.Reason.UNKNOWN_SHARD)
+
+
+def sendings(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
+    """What to call for each kind of message that is sent."""
+    return {
+        m.StartScan: _asked(truth, checks_of, "StartScan"),
+        m.SealIncremental: _asked(truth, checks_of, "SealIncremental"),
+        m.Finalize: _asked(truth, checks_of, "Finalize"),
+        m.CancelRestore: _asked(truth, checks_of, "CancelRestore"),
+        m.OpenStream: _sent_by_source(truth, checks_of("sent OpenStream"), _ask_for_watermark),
+        m.ApplyChanges: _sent_by_source(truth, checks_of("sent ApplyChanges"), _send_batch),
+        m.StreamOpened: _sent_by_target(truth, checks_of("sent StreamOpened")),
+        m.ChangesApplied: _sent_by_target(truth, checks_of("sent ChangesApplied")),
+        m.CompletionNotification: _told_by_source(
+            truth, checks_of("sent CompletionNotification"), _report
+        ),
+        m.ScanProgress: _told_by_source(truth, checks_of("sent ScanProgress"), _sample),
+        m.IncrementalSealed: _told_by_target(truth, checks_of("sent IncrementalSealed")),
+        m.Finalized: _told_by_target(truth, checks_of("sent Finalized")),
+        m.Refused: _ignored,
+    }
+
+
+def receipts(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
+    """What to call for each kind of message that is received."""
+    return {
+        m.StartScan: _heard_by_source(truth, checks_of("received StartScan")),
+        m.SealIncremental: _heard_by_target(truth, checks_of("received SealIncremental"), _seal),
+        m.Finalize: _heard_by_target(truth, checks_of("received Finalize"), _finalize),
+        m.CancelRestore: _stopped(truth),
+        m.OpenStream: _heard_on_stream(truth, checks_of("received OpenStream"), _opened),
+        m.ApplyChanges: _heard_on_stream(truth, checks_of("received ApplyChanges"), _admit),
+        m.StreamOpened: _answered(truth, checks_of("received StreamOpened")),
+        m.ChangesApplied: _answered(truth, checks_of("received ChangesApplied")),
+        m.CompletionNotification: _reported(truth, checks_of("received CompletionNotification")),
+        m.ScanProgress: _ignored,
+        m.IncrementalSealed: _sealed(truth, checks_of("received IncrementalSealed")),
+        m.Finalized: _finalized(truth, checks_of("received Finalized")),
+        m.Refused: _refused(truth),
+    }
+
+
+def _ignored(now: int, sender: str, receiver: str, message: Any) -> None:
+    """Nothing is judged of it."""
+
+
+# --- What a coordinator sends.
+
+
+def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
+    checks, objections = checks_of(f"sent {kind}"), checks_of("sent under no generation")
+    is_question, has_scan = kind != "CancelRestore", kind == "StartScan"
+    is_remembered = kind == "SealIncremental"
+
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        if truth.restore != (message.scan.restore if has_scan else message.restore):
+            return
+        history = truth.by_generation.get(message.generation)
+        if history is None:
+            for object_to in objections:
+                object_to(now, receiver, message)
+            return
+        for check in checks:
+            check(now, history, receiver, message)
+        if is_question:
+            history.ask(now, receiver, message)
+        if is_remembered:
+            truth.said[said_of(message, receiver)] = None
+
+    return tell
+
+
+# --- What shards send.
+
+
+def _sent_by_source(truth: Truth, checks: Checks, take: Callable[[int, Stream, Any], None]) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        stream = truth.stream(receiver, message.scan)
+        if stream is None or sender != message.scan.source:
+            return
+        for check in checks:
+            check(now, stream, message)
+        stream.source.spoken = (message.generation, stream.incremental, stream.attempt)
+        take(now, stream, message)
+
+    return tell
+
+
+def _ask_for_watermark(now: int, stream: Stream, _: m.OpenStream) -> None:
+    if not stream.asks:
+        stream.asks_since = now
+    stream.asks += 1
+
+
+def _send_batch(now: int, stream: Stream, message: m.ApplyChanges) -> None:
+    stream.sent[message.order] = (message.rows, message.digest)
+
+
+def _sent_by_target(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        stream = truth.stream(sender, message.scan)
+        if stream is not None:
+            for check in checks:
+                check(now, stream, message)
+
+    return tell
+
+
+def _told_by_source(
+    truth: Truth, checks: Checks, take: Callable[[Truth, Source, Any], None]
+) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        source = truth.sources.get(sender)
+        if source is None or message.scan.restore != truth.restore:
+            return
+        for check in checks:
+            check(now, source, message)
+        scan = message.scan
+        source.spoken = (message.generation, scan.incremental, scan.attempt)
+        take(truth, source, message)
+
+    return tell
+
+
+def _report(truth: Truth, source: Source, message: m.CompletionNotification) -> None:
+    scan = message.scan
+    source.reports[scan.incremental, scan.attempt] = message
+    truth.said[said_of(message)] = None
+
+
+def _sample(truth: Truth, source: Source, message: m.ScanProgress) -> None:
+    """A sample is forgotten."""
+
+
+def _told_by_target(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        target = truth.targets.get(sender)
+        if target is None or message.restore != truth.restore:
+            return
+        for check in checks:
+            check(now, target, message)
+        truth.said[said_of(message, sender)] = None
+
+    return tell
+
+
+# --- What shards receive.
+
+
+def _heard_by_source(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: m.StartScan) -> None:
+        source, scan = truth.sources.get(receiver), message.scan
+        if source is None or scan.restore != truth.restore or scan.source != receiver:
+            return
+        for check in checks:
+            check(now, source, message)
+        source.generation = max(source.generation, message.generation)
+        source.asked[scan.incremental, scan.attempt] = None
+
+    return tell
+
+
+def _heard_by_target(truth: Truth, checks: Checks, take: Callable[[Target, Any], None]) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        target = truth.targets.get(receiver)
+        if target is None or message.restore != truth.restore:
+            return
+        for check in checks:
+            check(now, target, message)
+        if target.admits(message.generation):
+            take(target, message)
+
+    return tell
+
+
+def _seal(target: Target, message: m.SealIncremental) -> None:
+    target.seal_asked[message.incremental] = message.sent
+
+
+def _finalize(target: Target, _: m.Finalize) -> None:
+    target.finalize_asked = True
+
+
+def _stopped(truth: Truth) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: m.CancelRestore) -> None:
+        if message.restore != truth.restore:
+            return
+        source, target = truth.sources.get(receiver), truth.targets.get(receiver)
+        if source is not None:
+            source.stop()
+        if target is not None and message.generation >= target.heard:
+            target.cancelled = max(target.cancelled, message.generation)
+
+    return tell
+
+
+def _heard_on_stream(truth: Truth, checks: Checks, take: Callable[[Stream, Any], None]) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        stream = truth.stream(receiver, message.scan)
+        if stream is None or sender != message.scan.source:
+            return
+        for check in checks:
+            check(now, stream, message)
+        if stream.target.admits(message.generation):
+            take(stream, message)
+
+    return tell
+
+
+def _opened(stream: Stream, _: m.OpenStream) -> None:
+    """Only that its generation was heard counts."""
+
+
+def _admit(stream: Stream, message: m.ApplyChanges) -> None:
+    if message.order > stream.end:
+        stream.admitted[message.order] = (message.rows, message.digest)
+
+
+def _answered(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+        stream = truth.stream(sender, message.scan)
+        if stream is None:
+            return
+        for check in checks:
+            check(now, stream, message)
+        stream.told = max(stream.told, message.watermark)
+
+    return tell
+
+
+# --- What a coordinator receives.
+
+
+def _reported(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: m.CompletionNotification) -> None:
+        source, scan = truth.sources.get(sender), message.scan
+        if source is None or scan.restore != truth.restore or scan.source != sender:
+            return
+        for check in checks:
+            check(now, source, message)
+        key = (scan.source, scan.incremental, scan.attempt)
+        heard = truth.reports_heard.setdefault(key, [])
+        if message not in heard:
+            heard.append(message)
+
+    return tell
+
+
+def _refused(truth: Truth) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: m.Refused) -> None:
+        scan = message.scan
+        if message.restore != truth.restore and scan is None:
+            return
+        if scan is not None:
+            if message.reason in _NEVER_SCANS and sender == scan.source:
+                key = (scan.source, scan.incremental, scan.attempt)
+                truth.refusals_heard[key] = None
+            return
+        for history in truth.histories.values():
+            # It has answered; it is asked again when its patience allows.
+            history.asked.pop(sender, None)
+
+    return tell
+
+
+def _sealed(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: m.IncrementalSealed) -> None:
+        target = truth.targets.get(sender)
+        if target is None or message.restore != truth.restore:
+            return
+        for check in checks:
+            check(now, target, message)
+        truth.seals_heard[sender, message.incremental] = message
+
+    return tell
+
+
+def _finalized(truth: Truth, checks: Checks) -> Tell:
+    def tell(now: int, sender: str, receiver: str, message: m.Finalized) -> None:
+        target = truth.targets.get(sender)
+        if target is None or message.restore != truth.restore:
+            return
+        for check in checks:
+            check(now, target, message)
+        truth.finals_heard[sender] = message
+
+    return tell
