@@ -1,4 +1,4 @@
-"""Any store or log behind faults: writes that are slow, fail, or end with the process.
+"""Any store or log behind faults: writes that wait, fail, or end with the process.
 
 What befalls a write is decided elsewhere (`Guard`), in the worker thread that is about to write;
 here it is done, around the real write. Rules of this file:
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from increstore.errors import StorageFailed
@@ -33,15 +32,10 @@ _NUMBERS = {"eio": errno.EIO, "enospc": errno.ENOSPC, "fsync_error": errno.EIO}
 
 
 class Trouble(Protocol):
-    """What befalls one write: "slow", "stall", "eio", "enospc" or "fsync_error"."""
+    """How one write fails: "eio", "enospc" or "fsync_error"; any other action lets it be."""
 
     @property
     def action(self) -> str: ...
-
-    @property
-    def by_ns(self) -> int:
-        """How much longer the write takes."""
-        ...
 
     @property
     def error(self) -> str:
@@ -52,8 +46,8 @@ class Trouble(Protocol):
 class Guard(Protocol):
     """Asked around each durable write of one node, in the thread that writes.
 
-    `records` are the class names of what is written. Either call may raise to end the thread's
-    work: whoever waits for it is gone.
+    `records` are the class names of what is written. Either call may take its time, as a slow disk
+    does, or raise to end the thread's work: whoever waits for it is gone.
     """
 
     def before(self, operation: str, records: Sequence[str]) -> Trouble | None: ...
@@ -76,8 +70,6 @@ def guarded(guard: Guard, operation: str, records: Sequence[str], write: Callabl
 
 
 def _troubled(operation: str, trouble: Trouble, write: Callable[[], T]) -> T:
-    if trouble.by_ns:
-        time.sleep(trouble.by_ns / 1e9)
     if trouble.action in ("eio", "enospc"):
         raise StorageFailed(_words(operation, trouble, "nothing was written"))
     done = write()

@@ -20,7 +20,7 @@ import trio
 
 from increstore.errors import LocalProtocolError
 from increstore.transport.damage import Damage, damage_of
-from increstore.transport.seam import Endpoint, LinkCounters, Transport
+from increstore.transport.seam import Endpoint, Transport
 
 if TYPE_CHECKING:
     from increstore.protocol.messages import Message
@@ -34,13 +34,16 @@ HELD_MESSAGES_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class Treatment:
-    """What happens to one message: one copy for each delay in nanoseconds; none, and it is lost."""
+    """What happens to one message: one copy for each delay in nanoseconds; none, and it is lost.
+
+    The delays of what is held back count from its release. `damage` strikes every copy.
+    """
 
     copies: tuple[int, ...] = (0,)
     keeps_order: bool = False
     """Late as all are on this link: what is sent after it arrives after it."""
     damage: str = ""
-    """"corrupt" or "truncate": the frame is damaged."""
+    """"corrupt" or "truncate": what is done to the frame."""
     reset: bool = False
     hold: str | None = None
     """The fault that keeps the message until `release`."""
@@ -72,16 +75,13 @@ class FaultyTransport:
     """All links of one process, with `fates` asked about every message that is sent here."""
 
     def __init__(self, inner: Carrier, fates: Fates) -> None:
+        self.counters = inner.counters
         self._inner = inner
         self._fates = fates
         self._lanes: dict[tuple[str, str], _Lane] = {}
         self._held: dict[str, list[_Held]] = {}
         self._damaged: Counter[str] = Counter()
         self._nursery: trio.Nursery | None = None
-
-    @property
-    def counters(self) -> LinkCounters:
-        return self._inner.counters
 
     def attach(self, node: str) -> Endpoint:
         return _FaultyEndpoint(node, self._inner.attach(node), self)
@@ -94,7 +94,10 @@ class FaultyTransport:
     def release(self, fault: str) -> None:
         """The fault has ended: what it held goes on its way now, in the order held."""
         for held in self._held.pop(fault, ()):
-            self._later(held.sender, held.receiver, _Late(0, held.message, keeps_order=True))
+            for delay in held.treatment.copies:
+                keeps_order = held.treatment.keeps_order or not delay
+                late = _Late(trio_ns() + delay, held.message, keeps_order)
+                self._later(held.sender, held.receiver, late)
 
     def reset(self, sender: str, receiver: str) -> None:
         """Break the connection, both directions."""
@@ -123,13 +126,14 @@ class FaultyTransport:
         if treatment.reset:
             self.reset(sender, receiver)
         if treatment.hold is not None:
-            self._hold(treatment.hold, _Held(sender, receiver, message))
-            return
-        if treatment.damage:
-            await self._inner.send(sender, receiver, message, self._damage(treatment.damage))
+            self._hold(treatment.hold, _Held(sender, receiver, message, treatment))
             return
         if not treatment.copies:
             self.counters.dropped += 1
+        if treatment.damage:
+            for _ in treatment.copies:
+                await self._inner.send(sender, receiver, message, self._damage(treatment.damage))
+            return
         for delay in treatment.copies:
             late = _Late(trio_ns() + delay, message, treatment.keeps_order)
             if late.keeps_order:
@@ -173,6 +177,7 @@ class _Held:
     sender: str
     receiver: str
     message: Message
+    treatment: Treatment
 
 
 @dataclass(frozen=True, slots=True)
