@@ -33,7 +33,7 @@ async def run_over_tcp(
     directory = {shard: host for host, shards in hosts.items() for shard in shards}
     directory[COORDINATOR] = COORDINATOR
     transport = TcpTransport(COORDINATOR, token, directory=directory, addresses={})
-    spec = _worker_spec(prepared, token, directory)
+    spec = worker_spec(prepared, token, directory)
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards}) for host, shards in hosts.items()
     ]
@@ -60,7 +60,8 @@ def _shards_by_host(plan: RestorePlan) -> dict[str, list[str]]:
     return hosts
 
 
-def _worker_spec(prepared: Prepared, token: bytes, directory: dict[str, str]) -> dict[str, object]:
+def worker_spec(prepared: Prepared, token: bytes, directory: dict[str, str]) -> dict[str, object]:
+    """What every worker is told, whatever it hosts."""
     return {
         "token": token.hex(),
         "directory": directory,

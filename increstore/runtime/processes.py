@@ -3,7 +3,7 @@
 Parent and worker talk over a socket pair, a JSON object a line:
 
     parent -> worker   {"spec": ..}, {"addresses": {host: [ip, port]}}
-    worker -> parent   {"listening": [ip, port]}, {"event": [at, node, name, facts]},
+    worker -> parent   {"listening": [ip, port], "pid": ..}, {"event": [at, node, name, facts]},
                        {"failed": {"kind": .., "text": ..}}, {"bug": ..}
 
 A worker whose socket ends has lost its parent and exits at once, whatever it is doing, so that not
@@ -138,15 +138,22 @@ class WorkerPool:
                 self._take(worker, line)
             worker.deaths += 1
             self._journal.emit(worker.host, "worker.died", deaths=worker.deaths)
-            if worker.deaths > RESTARTS_MAX:
-                raise StorageFailed(
-                    f"worker {worker.host} died {worker.deaths} times; what was applied is safe; "
-                    "mend the cause and run the same command again"
-                )
-            await trio.sleep(RESTART_DELAY_S)
+            await self._mourn(worker)
             worker.address = None
             await self._begin(worker)
             await self._tell_addresses()
+
+    async def _mourn(self, worker: Worker) -> None:
+        """Wait a moment before the worker is made again.
+
+        Raises: StorageFailed when it keeps dying.
+        """
+        if worker.deaths > RESTARTS_MAX:
+            raise StorageFailed(
+                f"worker {worker.host} died {worker.deaths} times; what was applied is safe; "
+                "mend the cause and run the same command again"
+            )
+        await trio.sleep(RESTART_DELAY_S)
 
     async def _next_line(self, worker: Worker) -> dict[str, Any] | None:
         assert worker.lines is not None
@@ -172,7 +179,7 @@ class WorkerPool:
         for worker in self._workers:
             await self._tell(worker, {"addresses": self._addresses})
 
-    async def _tell(self, worker: Worker, line: dict[str, Any]) -> None:
+    async def _tell(self, worker: Worker, line: Mapping[str, Any]) -> None:
         assert worker.stream is not None
         # If it has died, whoever watches it sees that and brings it back.
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):

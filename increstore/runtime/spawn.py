@@ -77,6 +77,11 @@ class WorkerNursery:
             socket.send_fds(self._socket, [b"\n"], [theirs.fileno(), lock_fd])
         return ours
 
+    def kill_all(self) -> None:
+        """End the process and every worker it has made at once, also those that stand still."""
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     def close(self) -> None:
         """Let the process end; the workers end when their own sockets do."""
         if self._socket is not None:

@@ -7,7 +7,7 @@ nothing is certain, so the node ends, and `run_target` starts a new one from wha
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import trio
 
@@ -188,6 +188,11 @@ class TargetNode(Node):
         return wake_at
 
 
+MakeTargetNode: TypeAlias = (
+    "Callable[[str, TargetShard, Endpoint, StorePerformer, Journal], TargetNode]"
+)
+
+
 async def run_target(
     name: str,
     table: TableTopology,
@@ -196,6 +201,7 @@ async def run_target(
     attach: Callable[[str], Endpoint],
     threads: Threads,
     journal: Journal,
+    make_node: MakeTargetNode = TargetNode,
 ) -> None:
     """Run a target shard for as long as its process lives, again from disk after each failure.
 
@@ -207,7 +213,8 @@ async def run_target(
         try:
             state = await trio.to_thread.run_sync(store.recover, limiter=threads.write)
             core = TargetShard(name, table, restore, state)
-            await TargetNode(name, core, endpoint, StorePerformer(store, threads), journal).run()
+            performer = StorePerformer(store, threads)
+            await make_node(name, core, endpoint, performer, journal).run()
         finally:
             endpoint.close()
         journal.emit(name, "shard.restarting", delay_s=RESTART_DELAY_S)

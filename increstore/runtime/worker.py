@@ -27,7 +27,9 @@ from increstore.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
+
+    Serve = Callable[[Mapping[str, Any], LineReader, "Reporter", trio.Nursery], Awaitable[None]]
 
 EVENTS_WAITING_MAX = 100_000
 
@@ -46,6 +48,10 @@ class Reporter:
     def say(self, line: dict[str, Any]) -> None:
         self._lines.append(line)
         self._news.set()
+
+    def listening(self, transport: TcpTransport) -> None:
+        """Where others reach this worker, and what it can be signalled by."""
+        self.say({"listening": list(transport.listening), "pid": os.getpid()})
 
     async def run(self) -> None:
         while True:
@@ -85,7 +91,7 @@ async def _main(parent: socket.socket) -> int:
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(reporter.run)
-            await _serve(first["spec"], reader, reporter, nursery)
+            await _serving(first["spec"])(first["spec"], reader, reporter, nursery)
     except BaseExceptionGroup as group:
         reporter.say(_last_words(group))
         await reporter.flush()
@@ -103,44 +109,62 @@ def _last_words(group: BaseExceptionGroup) -> dict[str, Any]:
     return {"failed": {"kind": type(error).__name__, "text": str(error)}}
 
 
+def _serving(spec: Mapping[str, Any]) -> Serve:
+    if "drill" not in spec:
+        return _serve
+    from increstore.runtime.drill.worker import serve_in_drill
+
+    return serve_in_drill
+
+
 async def _serve(
     spec: Mapping[str, Any], reader: LineReader, reporter: Reporter, nursery: trio.Nursery
 ) -> None:
     journal = Journal()
     journal.subscribe(reporter.event)
-    job = await trio.to_thread.run_sync(_job_of, spec)
-    transport = TcpTransport(
-        spec["host"],
-        bytes.fromhex(spec["token"]),
-        directory=spec["directory"],
-        addresses={},
-    )
+    job = await trio.to_thread.run_sync(job_of, spec)
+    transport = transport_of(spec)
     await nursery.start(transport.run)
-    ip, port = transport.listening
-    reporter.say({"listening": [ip, port]})
+    reporter.listening(transport)
     await _take_addresses(transport, reader)
     nursery.start_soon(_follow_parent, transport, reader)
     nursery.start_soon(host_shards, job, spec["shards"], transport, journal)
 
 
 async def _take_addresses(transport: TcpTransport, reader: LineReader) -> None:
+    set_addresses(transport, await next_line(reader))
+
+
+def set_addresses(transport: TcpTransport, line: Mapping[str, Any]) -> None:
+    for host, (ip, port) in line["addresses"].items():
+        transport.set_address(host, (ip, port))
+
+
+async def next_line(reader: LineReader) -> dict[str, Any]:
+    """What the parent says next; the process ends, threads and all, once the parent is gone."""
     try:
         line = await reader.next()
     except trio.BrokenResourceError:
         line = None
     if line is None:
         os._exit(0)
-    for host, (ip, port) in line["addresses"].items():
-        transport.set_address(host, (ip, port))
+    return line
 
 
 async def _follow_parent(transport: TcpTransport, reader: LineReader) -> None:
-    """Learn new addresses; end the process, threads and all, once the parent is gone."""
+    """Learn new addresses."""
     while True:
         await _take_addresses(transport, reader)
 
 
-def _job_of(spec: Mapping[str, Any]) -> RestoreJob:
+def transport_of(spec: Mapping[str, Any]) -> TcpTransport:
+    """The transport of the host that the spec names; it learns later where the others listen."""
+    return TcpTransport(
+        spec["host"], bytes.fromhex(spec["token"]), directory=spec["directory"], addresses={}
+    )
+
+
+def job_of(spec: Mapping[str, Any]) -> RestoreJob:
     """The parent's own job: the same plan, made once."""
     job = pickle.loads(base64.b64decode(spec["job"]))  # From our parent, over our own socket pair.
     assert isinstance(job, RestoreJob)

@@ -1,0 +1,80 @@
+"""The nodes that live in this process, each life by life: ended, kept away, and started again."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import trio
+
+from increstore.runtime.drill.life import Life
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from increstore.journal import Journal
+    from increstore.scenario.actions import Crash, Pause
+
+
+class Cast:
+    """Nodes by name. A node that is down, or was never here, is left alone by every order."""
+
+    def __init__(self, journal: Journal, nursery: trio.Nursery, first_life: int = 1) -> None:
+        self._journal = journal
+        self._nursery = nursery
+        self._first_life = first_life
+        self._lives: dict[str, Life] = {}
+        self._returns: dict[str, trio.Event] = {}
+
+    def __contains__(self, node: str) -> bool:
+        return node in self._lives
+
+    async def play(self, node: str, live: Callable[[Life], Awaitable[None]]) -> None:
+        """Run `live` for each life of the node, until one ends of itself."""
+        for number in count(self._first_life):
+            life = self._lives[node] = Life(node, number)
+            self._returns[node] = trio.Event()
+            self._journal.emit(node, "node.started", incarnation=number)
+            with life.scope:
+                await live(life)
+            if not life.is_over:
+                del self._lives[node]
+                return
+            await self._returns[node].wait()
+
+    def crash(self, crash: Crash) -> bool:
+        """End a life at once; whether there was one to end."""
+        life = self._lives.get(crash.node)
+        if life is None or life.is_over:
+            return False
+        life.end(crash.fault)
+        self._journal.emit(crash.node, "node.crashed", incarnation=life.number, fault=crash.fault)
+        if crash.restart_after_ns is not None:
+            self._nursery.start_soon(self._return_later, crash.node, crash.restart_after_ns)
+        return True
+
+    def restart(self, node: str) -> None:
+        """Let a node that is down come back now."""
+        life = self._lives.get(node)
+        if life is not None and life.is_over:
+            self._returns[node].set()
+
+    def pause(self, pause: Pause) -> None:
+        life = self._lives.get(pause.node)
+        if life is not None:
+            life.pause(pause.fault)
+            if pause.duration_ns is not None:
+                self._nursery.start_soon(self._go_on_later, life, pause.fault, pause.duration_ns)
+
+    def unpause(self, node: str, fault: str) -> None:
+        life = self._lives.get(node)
+        if life is not None:
+            life.go_on(fault)
+
+    async def _return_later(self, node: str, after_ns: int) -> None:
+        await trio.sleep(after_ns / 1e9)
+        self.restart(node)
+
+    async def _go_on_later(self, life: Life, fault: str, after_ns: int) -> None:
+        await trio.sleep(after_ns / 1e9)
+        life.go_on(fault)
