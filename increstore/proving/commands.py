@@ -1,0 +1,85 @@
+"""The commands of one real run: the restore, and the same command again after each pause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import trio
+
+from increstore.errors import IncrestoreError, StorageCorrupted, StorageFailed
+from increstore.protocol.coordinator import RestoreState
+from increstore.runtime.drill.coordinator import Chair
+from increstore.runtime.drill.memory import play_in_memory
+from increstore.runtime.drill.tcp import play_over_tcp
+from increstore.runtime.groups import first_expected
+from increstore.runtime.prepare import prepare
+
+if TYPE_CHECKING:
+    from increstore.runtime.drill.stage import Drill
+    from increstore.runtime.prepare import Prepared
+    from increstore.runtime.request import RestoreRequest
+
+PAUSED = RestoreState.PAUSED.value
+PLAYS = {"memory": play_in_memory, "tcp": play_over_tcp}
+
+
+@dataclass(slots=True)
+class Commands:
+    """Gives the command, and gives it again while the scenario's patience lasts."""
+
+    drill: Drill
+    request: RestoreRequest
+    state: str = "running"
+    reason: str = ""
+    chair: Chair | None = None
+    """Where the coordinator of the last command sat."""
+
+    async def run(self) -> None:
+        """Until the restore has ended; `state` and `reason` say how."""
+        policy = self.drill.scenario.policy
+        resumes_left = policy.resumes_max if policy.resume_after is not None else 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.drill.conductor.run)
+            while await self._give() == PAUSED and resumes_left > 0:
+                resumes_left -= 1
+                assert policy.resume_after is not None
+                await trio.sleep(policy.resume_after / 1e9)
+            nursery.cancel_scope.cancel()
+
+    def explain(self) -> str:
+        """What the restore waits for."""
+        return "the command has not begun" if self.chair is None else self.chair.explain()
+
+    async def _give(self) -> str:
+        self.state, self.reason = "running", ""
+        try:
+            prepared = await trio.to_thread.run_sync(prepare, self.request)
+        except IncrestoreError as error:
+            self.state, self.reason = "refused", str(error)
+            return self.state
+        with prepared.directory:
+            prepared.log.close()  # Every life of the coordinator opens it for itself.
+            self.state, self.reason = await self._play(prepared)
+        return self.state
+
+    async def _play(self, prepared: Prepared) -> tuple[str, str]:
+        chair = self.chair = Chair(prepared, self.drill.coordinator, self.drill.journal)
+        try:
+            await PLAYS[self.request.on](self.drill, chair)
+        except BaseExceptionGroup as group:
+            return _how_it_failed(first_expected(group))
+        assert chair.core is not None
+        if chair.core.state is RestoreState.COMPLETED:
+            prepared.directory.require_in_place()
+            await trio.to_thread.run_sync(prepared.directory.remove_working_files)
+        return chair.core.state.value, chair.core.reason
+
+
+def _how_it_failed(error: IncrestoreError) -> tuple[str, str]:
+    """A command that ends with an error about storage may be given again; damage stays."""
+    if isinstance(error, StorageFailed):
+        return PAUSED, str(error)
+    if isinstance(error, StorageCorrupted):
+        return RestoreState.FAILED.value, f"storage corrupted: {error}"
+    return RestoreState.FAILED.value, str(error)

@@ -1,0 +1,215 @@
+"""One run of a scenario on the production nodes: in one process, or over TCP in several.
+
+Real threads, files, sockets and time. What a run leaves is in its folder: the collection, the
+target and the journal; no task, process or socket outlives it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from increstore.errors import IncrestoreError
+from increstore.journal import Journal, JournalFile
+from increstore.protocol.topology import COORDINATOR, table_of
+from increstore.proving.commands import Commands
+from increstore.proving.verdict import Verdict, find_failure
+from increstore.runtime.cluster import source_names, target_names
+from increstore.runtime.drill.conductor import Conductor
+from increstore.runtime.drill.stage import Drill
+from increstore.runtime.drill.weather import Weather
+from increstore.runtime.node import monotonic_ns
+from increstore.runtime.prepare import make_plan
+from increstore.runtime.request import RestoreRequest
+from increstore.runtime.tuning import tune_process
+from increstore.scenario.director import Director
+from increstore.scenario.load import load_scenario
+from increstore.scenario.swarm import settle
+from increstore.simulation.collection import damage, read_targets, write_collection
+from increstore.simulation.draws import Draws
+from increstore.simulation.history import generate
+from increstore.simulation.model import Model
+from increstore.simulation.setting import coordinator_config, source_config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from increstore.journal import JournalEvent
+    from increstore.scenario.actions import FaultEvent
+    from increstore.scenario.model import Scenario
+
+LIMIT_S = 120.0
+"""A run that has not ended by then has stalled, whatever its file says: real time is dear."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealOutcome:
+    """How one run ended."""
+
+    state: str
+    """ "completed", "failed", "paused", "cancelled", "refused"; "running" when it has stalled."""
+    reason: str
+    journal: Path
+    explanation: str = ""
+    """What the restore waited for, when it has stalled."""
+    tables: Mapping[str, Mapping[Any, Any]] | None = None
+    """The visible rows by table and key; None while nothing is visible."""
+    evidence: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    """Rows applied by table and incremental, as the seals say."""
+    reached: Mapping[str, int] = field(default_factory=dict)
+    not_reached: Sequence[str] = ()
+    seen_never: Sequence[str] = ()
+    faults: Sequence[FaultEvent] = ()
+    seconds: float = 0.0
+    """Real time, from the first command to the end of the last."""
+    violation: None = None
+
+
+class Witness:
+    """What the journal of a run proves."""
+
+    def __init__(self) -> None:
+        self._sealed: dict[tuple[str, int], int] = {}
+
+    def __call__(self, event: JournalEvent) -> None:
+        if event.name == "target.sealed":
+            facts = event.facts
+            self._sealed[facts["target"], facts["incremental"]] = facts["rows"]
+
+    def evidence(self) -> dict[str, dict[int, int]]:
+        """Rows applied by table and incremental."""
+        found: dict[str, dict[int, int]] = {}
+        for (target, incremental), rows in sorted(self._sealed.items()):
+            of_table = found.setdefault(table_of(target), {})
+            of_table[incremental] = of_table.get(incremental, 0) + rows
+        return found
+
+
+def run_real(
+    scenario: Scenario,
+    seed: int,
+    mode: str,
+    folder: Path,
+    *,
+    base: Path = Path(),
+    journal_path: Path | None = None,
+    journal_to: Callable[[JournalEvent], None] | None = None,
+) -> RealOutcome:
+    """Run one seed in `mode` ("memory" or "tcp"), everything it makes in `folder`, a new one.
+
+    A scenario's own collection is looked for from `base`, and never written to. The journal goes
+    to `journal_path`, by default in the folder.
+    Raises: ScenarioError, StorageFailed when the run cannot be set up.
+    """
+    tune_process()
+    draws = Draws(seed)
+    settled = settle(scenario, draws.draw)
+    request = RestoreRequest(
+        _collection(settled, folder, base),
+        folder / "target",
+        sources=settled.cluster.sources,
+        targets=settled.cluster.targets,
+        on=mode,
+    )
+    journal, path = Journal(), journal_path or folder / "journal.jsonl"
+    with closing(JournalFile(path)) as file:
+        journal.subscribe(file)
+        if journal_to is not None:
+            journal.subscribe(journal_to)
+        try:
+            nodes = _nodes(request)
+        except IncrestoreError as error:
+            return RealOutcome("refused", str(error), path, not_reached=settled.expect.reached)
+        director = Director.of(settled, nodes, draws.draw)
+        outcome = trio.run(_run, settled, director, draws, journal, request)
+        return replace(outcome, journal=path)
+
+
+async def _run(
+    settled: Scenario, director: Director, draws: Draws, journal: Journal, request: RestoreRequest
+) -> RealOutcome:
+    witness = Witness()
+    journal.subscribe(witness)
+    drill = Drill(
+        settled,
+        director,
+        Weather(settled, draws.draw),
+        Conductor(director, journal),
+        journal,
+        coordinator_config(settled),
+        source_config(settled.policy),
+    )
+    commands, began = Commands(drill, request), monotonic_ns()
+    with trio.move_on_after(min(LIMIT_S, (settled.heal.at + settled.expect.within) / 1e9)) as limit:
+        await commands.run()
+    stalled = limit.cancelled_caught
+    return RealOutcome(
+        state="running" if stalled else commands.state,
+        reason="" if stalled else commands.reason,
+        journal=Path(),
+        explanation=commands.explain() if stalled else "",
+        tables=read_targets(request.target) or None,
+        evidence=witness.evidence(),
+        reached=dict(director.reached),
+        not_reached=director.not_reached(),
+        seen_never=director.seen_never(),
+        faults=tuple(director.log),
+        seconds=(monotonic_ns() - began) / 1e9,
+    )
+
+
+def _collection(settled: Scenario, folder: Path, base: Path) -> Path:
+    """The chain to restore, damaged when the scenario says so."""
+    workload = settled.workload
+    if workload.collection is None:
+        collection = write_collection(workload, folder)
+    else:
+        collection = base / workload.collection
+        if workload.damage is not None:
+            collection = shutil.copytree(collection, folder / collection.name)
+    if workload.damage is not None:
+        damage(collection, workload.damage)
+    return collection
+
+
+def _nodes(request: RestoreRequest) -> list[str]:
+    """Everyone who will take part. Raises: BackupChainBroken, TargetRefused, UsageError."""
+    plan, _, _ = make_plan(request)
+    return [COORDINATOR, *source_names(plan), *target_names(plan)]
+
+
+# --- Verdicts.
+
+
+def run_real_task(path: str, seed: int, mode: str, journal: Path | None = None) -> Verdict:
+    """Run one seed of a scenario file in a folder that is gone afterwards."""
+    scenario, base = load_scenario(Path(path)), Path(path).parent
+    with tempfile.TemporaryDirectory(prefix="increstore-run-") as folder:
+        outcome = run_real(scenario, seed, mode, Path(folder), base=base, journal_path=journal)
+    return Verdict(
+        scenario=path,
+        title=scenario.title,
+        mode=mode,
+        seed=seed,
+        state=outcome.state,
+        reason=outcome.reason,
+        failure=find_failure(scenario, outcome, expected_rows(scenario)),
+        seconds=outcome.seconds,
+        explanation=outcome.explanation,
+        evidence=outcome.evidence,
+        reached=outcome.reached,
+    )
+
+
+def expected_rows(scenario: Scenario) -> Mapping[str, Mapping[Any, Any]] | None:
+    """What must be visible after the whole chain; None for a chain that was not generated."""
+    if scenario.workload.collection is not None:
+        return None
+    model = Model(generate(scenario.workload))
+    return model.rows_after(model.last_incremental)
