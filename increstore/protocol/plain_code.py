@@ -93,7 +93,7 @@ class _Reader:
     """Writes the statements of one function, and gathers the names they need."""
 
     def __init__(self) -> None:
-        self.names: dict[str, Any] = {"new": object.__new__}
+        self.names: dict[str, Any] = {}
         self.lines: list[str] = []
         self._indent = 1
         self._variables = 0
@@ -113,7 +113,7 @@ class _Reader:
         ]
         value, name = self.fresh(), cls.__name__
         self.names[name], self.names[f"{name}Draft"] = cls, draft_of(cls)
-        self.line(f"{value} = new({name}Draft)")
+        self.line(f"{value} = {name}Draft()")
         for field, part in zip(hints, parts, strict=True):
             self.line(f"{value}.{field} = {part}")
         self.line(f"{value}.__class__ = {name}")

@@ -173,6 +173,8 @@ def objection_to_totals(ledger: Ledger) -> str | None:
 
 def _agree(one: Sequence[StreamEvidence], other: Sequence[StreamEvidence]) -> bool:
     """Whether both name the same streams; their order is nobody's promise."""
+    if one == other:
+        return True
     if len(one) != len(other):
         return False
     by_source = {stream.source: stream for stream in other}

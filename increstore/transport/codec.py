@@ -72,7 +72,17 @@ def decode(
 
 def _envelope(header: bytes | bytearray | memoryview) -> tuple[str, str, list[Any]]:
     """(sender, receiver, message as plain values), of which only the shape is known to be right."""
-    envelope = _unpack(header)
+    if len(header) > HEADER_BYTES_MAX:
+        raise RemoteProtocolError(
+            f"header: {len(header)} bytes (expected at most {HEADER_BYTES_MAX})"
+        )
+    try:
+        # Our headers hold lists, texts and integers only: nothing else may even be built.
+        envelope = msgpack.unpackb(
+            header, unicode_errors=_UNICODE_ERRORS, max_bin_len=0, max_map_len=0, max_ext_len=0
+        )
+    except (ValueError, msgpack.UnpackException, RecursionError) as error:
+        raise RemoteProtocolError(f"header: not msgpack as we write it: {error}") from error
     if type(envelope) is not list or len(envelope) != 3:
         raise _not_an_envelope(envelope)
     sender, receiver, plain = envelope
@@ -84,20 +94,6 @@ def _envelope(header: bytes | bytearray | memoryview) -> tuple[str, str, list[An
             f" got {_short(sender)} and {_short(receiver)}"
         )
     return sender, receiver, plain
-
-
-def _unpack(header: bytes | bytearray | memoryview) -> Any:
-    if len(header) > HEADER_BYTES_MAX:
-        raise RemoteProtocolError(
-            f"header: {len(header)} bytes (expected at most {HEADER_BYTES_MAX})"
-        )
-    try:
-        # Our headers hold lists, texts and integers only: nothing else may even be built.
-        return msgpack.unpackb(
-            header, unicode_errors=_UNICODE_ERRORS, max_bin_len=0, max_map_len=0, max_ext_len=0
-        )
-    except (ValueError, msgpack.UnpackException, RecursionError) as error:
-        raise RemoteProtocolError(f"header: not msgpack as we write it: {error}") from error
 
 
 def _not_an_envelope(got: object) -> RemoteProtocolError:
