@@ -53,5 +53,22 @@ class Draws:
         return value
 
     def word(self, label: str) -> int:
-        """64 bits at once, for callers that cut several small draws out of one; never recorded."""
+        """64 bits at once, never recorded: what `draw` would give, for a bound of a power of two,
+        is their low end."""
         return int(_hash(label.encode(), self.seed))
+
+    def latency_and_tie(self, label: str) -> tuple[int, int]:
+        """16 bits for a duration and 8 for the order at one instant, as two draws of their own."""
+        if self._tape is None:
+            word = self.word(label)
+            latency, tie = word & 0xFFFF, word >> 56
+        else:
+            latency = min(self._tape.get(f"{label} latency", 0), 0xFFFF)
+            tie = min(self._tape.get(f"{label} tie", 0), 0xFF)
+        if self.is_recording:
+            self.recorded |= {
+                name: value
+                for name, value in ((f"{label} latency", latency), (f"{label} tie", tie))
+                if value
+            }
+        return latency, tie

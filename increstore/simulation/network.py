@@ -92,8 +92,8 @@ class Network:
                 self._send_fated(link, kind, number, header, payload, fate)
                 return
         if self._is_plain:
-            word = world.draws.word(f"{link.label}{kind} {number}")
-            self._travel(link, header, payload, self._ambient.latency.of(word & 0xFFFF), word >> 56)
+            drawn, tie = world.draws.latency_and_tie(f"{link.label}{kind} {number}")
+            self._travel(link, header, payload, self._ambient.latency.of(drawn), tie)
             return
         self._send_drawn(link, kind, number, header, payload)
 
@@ -103,10 +103,10 @@ class Network:
         """As ambient chance has it; each decision is a draw of its own, to be left out alone."""
         ambient, draw = self._ambient, self._world.draws.draw
         label = f"{link.label}{kind} {number}"
-        latency = ambient.latency.of(draw(f"{label} latency", 1 << 16))
+        drawn, tie = self._world.draws.latency_and_tie(label)
+        latency = ambient.latency.of(drawn)
         if latency > ambient.latency.low:
             self._note("latency", link, kind, number, latency - ambient.latency.low)
-        tie = draw(f"{label} tie", 256)
         if self._world.now < ambient.heals_at and ambient.troubles_messages:
             if self._strikes(f"{label} loss", ambient.loss):
                 self._note("loss", link, kind, number)
@@ -152,9 +152,8 @@ class Network:
         fate: Fate,
     ) -> None:
         """As a fault of the scenario has it."""
-        latency = self._ambient.latency.of(
-            self._world.draws.draw(f"{link.label}{kind} {number} latency", 1 << 16)
-        )
+        drawn, _ = self._world.draws.latency_and_tie(f"{link.label}{kind} {number}")
+        latency = self._ambient.latency.of(drawn)
         if fate.hold is not None:
             self.held.setdefault(fate.hold, []).append((link, header, payload))
             return
