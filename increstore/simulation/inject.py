@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from increstore.protocol.ready import OperatorAsked
 from increstore.protocol.topology import COORDINATOR
 from increstore.scenario import actions
-from increstore.simulation.roles import DiskNode, SimulatedCoordinator
+from increstore.simulation.disk_node import DiskNode
+from increstore.simulation.roles import SimulatedCoordinator
 
 if TYPE_CHECKING:
     from collections.abc import Callable

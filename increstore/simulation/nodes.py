@@ -192,6 +192,8 @@ class SimulatedNode(ABC):
         world, life = self.world, self.life
         for effect in ready.effects:
             self.perform(effect)
+            if life != self.life:
+                return
         for receiver, message in ready.messages:
             self.judge.sent(world.now, self.address, receiver, message)
             world.network.send(self.address, receiver, message)

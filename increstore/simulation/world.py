@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from increstore.journal import Journal, JournalEvent
-    from increstore.protocol.ready import Received
+    from increstore.protocol.ready import Effect, Received
     from increstore.protocol.records import Record
     from increstore.scenario.director import Director
     from increstore.simulation.ambient import Ambient
@@ -192,8 +192,10 @@ class World(Timeline):
 
     # --- Crashes.
 
-    def is_cut_off(self, node: SimulatedNode, point: str, records: Sequence[Record]) -> bool:
-        """Pass a crash point; True when the node has crashed there."""
+    def is_cut_off(
+        self, node: SimulatedNode, point: str, records: Sequence[Record | Effect]
+    ) -> bool:
+        """Pass a crash point of these records (or effects); True when it has crashed there."""
         self.points += 1
         if not self._meters_points or self.state is not None:
             return False
