@@ -9,12 +9,14 @@ import dataclasses
 import re
 import typing
 
-from increstore.protocol import messages, records
+from increstore.protocol import messages, ready, records
 
 MODES = ("simulation", "memory", "tcp")
 
 MESSAGES: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(messages.Message)}
-RECORDS: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(records.Record)}
+WORK = (ready.ApplyBatch, ready.SealRun, ready.FinalizeRows, ready.PublishTables)
+"""Effects that write: a crash may strike around them as around records."""
+RECORDS: dict[str, type] = {cls.__name__: cls for cls in (*typing.get_args(records.Record), *WORK)}
 STATUSES = tuple(status.value for status in messages.Status)
 
 CRASH_POINTS = ("before_append", "after_append", "after_sync", "after_send")
