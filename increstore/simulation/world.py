@@ -213,6 +213,7 @@ class World(Timeline):
             kinds = [type(record).__name__ for record in records]
             action = self.director.crash_at(self.now, node.name, point, kinds)
             if action is not None:
+                self.tell_of_faults()
                 carry_out(self, action)
                 return True
         return False

@@ -47,3 +47,19 @@ def test_a_target_that_crashed_says_nothing_more_in_that_step():
     back = next(event.at for event in told if event.name == "node.restarted")
     assert back - crashed == 1_000_000_000
     assert [e for e in told if e.node == "orders/t0" and crashed < e.at < back] == []
+
+
+def test_a_crash_at_a_point_is_told_when_it_happens():
+    setting = prepare_setting(
+        parse_scenario(
+            f'{HEADER}[[fault]]\nkind = "crash"\nnode = "t0"\npoint = "after_sync"\n'
+            'record = "SealRun"\nrestart_after = "10ms"\n',
+            "test",
+        )
+    )
+    told = []
+
+    simulate(setting, 0, journal_to=told.append)
+
+    injected = next(event.at for event in told if event.name == "fault.injected")
+    assert injected == next(event.at for event in told if event.name == "node.crashed")
