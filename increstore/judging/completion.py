@@ -11,7 +11,7 @@ from increstore.protocol.topology import table_of
 
 if TYPE_CHECKING:
     from increstore.judging.history import History
-    from increstore.judging.streams import Owed, Source, Totals
+    from increstore.judging.streams import Source, Totals
     from increstore.protocol.messages import CompletionNotification, SealIncremental, StartScan
     from increstore.protocol.records import (
         IncrementalCompleted,
@@ -220,11 +220,11 @@ class Completion(Monitor):
                 "C7", now, source.name, f"reported success of {where} before it had read all pages"
             )
         told = {e.target: (e.batches, e.rows, e.digest) for e in report.evidence}
-        if told != _everything(owed) or report.rows_scanned != owed.rows:
+        if told != owed.everything() or report.rows_scanned != owed.rows:
             raise self.violated(
                 "C7", now, source.name,
                 f"reported success of {where} with {report.rows_scanned} rows, "
-                f"{_by_target(told)}; it owes {owed.rows} rows, {_by_target(_everything(owed))}",
+                f"{_by_target(told)}; it owes {owed.rows} rows, {_by_target(owed.everything())}",
             )  # fmt: skip
 
 
@@ -242,14 +242,6 @@ def _heard(said: Any) -> str:
     return "the shard has said " + ", ".join(
         f"{report.status.value} with {report.rows_scanned} rows" for report in said
     )
-
-
-def _everything(owed: Owed) -> dict[str, tuple[int, int, int]]:
-    return {
-        target: (len(totals) - 1, *totals[-1])
-        for target, totals in owed.totals.items()
-        if len(totals) > 1
-    }
 
 
 def _totals(rows: int, digest: int) -> str:

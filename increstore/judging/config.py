@@ -52,7 +52,7 @@ class JudgeConfig:
     slack_ns: int = _SECOND
     """How far two clocks, or a decision and its sending, may be apart."""
     steps_at_once_max: int = 10_000
-    """Steps of one node without any time passing."""
+    """Steps of all nodes together without any time passing."""
     oracle: Oracle | None = None
 
     @property

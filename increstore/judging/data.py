@@ -79,12 +79,12 @@ class Data(Monitor):
                     f"{durable[0] if durable else 0} batches",
                 )  # fmt: skip
         named = {told.source for told in streams}
-        for (source, number, _), stream in target.streams.items():
-            if number == incremental and stream.end and source not in named:
+        for stream in target.by_incremental.get(incremental, ()):
+            if stream.end and stream.source.name not in named:
                 raise self.violated(
                     "T2", now, target.name,
                     f"incremental {incremental} was sealed without {stream.end} batches of "
-                    f"{source}, which are durable",
+                    f"{stream.source.name}, which are durable",
                 )  # fmt: skip
 
     @part_of("T2", "applied")
@@ -142,8 +142,10 @@ class Data(Monitor):
                 f"for a target{f'; {strange[0]} is none of its table' if strange else ''}",
             )  # fmt: skip
         before = self.truth.owed(scan.source, scan.incremental).page(page)
+        if before is None:
+            return
         told = tuple((batch.target, batch.rows, batch.digest) for batch in batches)
-        if before is not None and before != told:
+        if before != told:
             raise self.violated(
                 "T4", now, node,
                 f"page {page} of incremental {scan.incremental} was read again with other rows",

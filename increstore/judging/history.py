@@ -26,6 +26,10 @@ AWAITED, SUCCEEDED, TRANSIENT, FATAL, FORGIVEN = (
 PAUSED, FAILED, CANCELLED, COMPLETED = "paused", "failed", "cancelled", "completed"
 
 
+Claim = tuple[str, int, int, int, int]
+"""(source, attempt, rows, batches, digest) of what a target was sent."""
+
+
 class Scan:
     """One source shard in the open incremental."""
 
@@ -89,6 +93,9 @@ class History:
         """Shards asked in this life that have not answered."""
         self.questions: dict[str, Question] = {}
         """What each shard was asked last in this life, answered or not."""
+        self.barrier_held = -1
+        """Up to which incremental the barrier was looked at and held: it does not open again."""
+        self._owed: dict[str, tuple[Claim, ...]] | None = None
         self.must_begin = True
         """Whether this life has yet to record its generation."""
 
@@ -124,16 +131,16 @@ class History:
         """Whether it may ask for anything."""
         return not self.halt
 
-    def owed(self, target: str) -> tuple[tuple[str, int, int, int, int], ...]:
+    def owed(self, target: str) -> tuple[Claim, ...]:
         """What the open incremental's successes say this target was sent, in order of source."""
-        return tuple(
-            sorted(
-                (source, report.scan.attempt, sent.rows, sent.batches, sent.digest)
-                for source, report in self.reports.get(self.incremental, {}).items()
-                for sent in report.evidence
-                if sent.target == target
-            )
-        )
+        if self._owed is None:
+            owed: dict[str, list[Claim]] = {}
+            for source, report in self.reports.get(self.incremental, {}).items():
+                for sent in report.evidence:
+                    claim = (source, report.scan.attempt, sent.rows, sent.batches, sent.digest)
+                    owed.setdefault(sent.target, []).append(claim)
+            self._owed = {name: tuple(sorted(claims)) for name, claims in owed.items()}
+        return self._owed.get(target, ())
 
     def take(self, now: int, record: Any) -> None:
         """Fold one durable record."""
@@ -156,6 +163,7 @@ class History:
         self.incremental = record.incremental
         self.is_open = True
         self.stage_started_at = record.started_at
+        self._owed = None
         tables = self.topology.tables_changed_in(record.incremental)
         self.scans = {source: Scan() for table in tables for source in table.sources}
         self.reports.setdefault(record.incremental, {})
@@ -165,6 +173,7 @@ class History:
     def _scan_reported(self, _: int, record: r.ScanReported) -> None:
         source = record.scan.source
         self.asked.pop(source, None)
+        self._owed = None
         scan = self.scans.get(source)
         if scan is None:
             return

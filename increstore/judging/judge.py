@@ -31,7 +31,7 @@ from increstore.judging.config import JudgeConfig
 from increstore.judging.dispatch import receipts, sendings
 from increstore.judging.truth import Truth
 from increstore.protocol.coordinator import RestoreState
-from increstore.protocol.ready import OperatorAsked
+from increstore.protocol.ready import OperatorAsked, PageRead
 from increstore.protocol.records import GenerationSeen, GenerationStarted, RestorePaused
 from increstore.protocol.topology import COORDINATOR
 
@@ -77,6 +77,11 @@ class Judge:
         self._recorded: dict[type, Checks] = {}
         self._applied = self._checks_of("applied")
         self._stepped = self._checks_of("stepped")
+        if self.config.progress_within_ns is not None:
+            self._stepped += self._checks_of("stepped and bounded")
+        self._stepped_by = {
+            kind: self._checks_of(f"stepped {kind.__name__}") for kind in (PageRead, OperatorAsked)
+        }
         self._read = self._checks_of("scan_read")
 
     def _gather(self, only: Sequence[str] | None, counting: bool) -> dict[str, Checks]:
@@ -168,8 +173,12 @@ class Judge:
             self.truth.decided_at = now
         for check in self._stepped:
             check(now, node, core, event, ready)
-        if type(event) is OperatorAsked:
-            self.operated(now, event.verb, event.value)
+        kind = type(event)
+        if kind in self._stepped_by:
+            for check in self._stepped_by[kind]:
+                check(now, node, core, event, ready)
+            if isinstance(event, OperatorAsked):
+                self.operated(now, event.verb, event.value)
 
     def recorded(self, now: int, node: str, record: Record) -> None:
         """The record is durable."""

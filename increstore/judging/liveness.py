@@ -79,7 +79,7 @@ class Liveness(Monitor):
         if state in (PAUSED, FAILED) and not reason.strip():
             raise self.violated("L5", now, COORDINATOR, f"it ended {state} without a reason")
 
-    @invariant("L6", "progress", "stepped")
+    @invariant("L6", "progress", "stepped and bounded")
     def progress(self, now: int, node: str, core: Any, event: Event, ready: Ready) -> None:
         """Once every fault has ended, something becomes durable again and again within a bound,
         until the restore has ended: whatever else happens, a run without progress is a livelock."""
@@ -101,11 +101,12 @@ class Liveness(Monitor):
         """As long as the restore has not ended, something is going to happen."""
         raise self.violated("L7", now, COORDINATOR, f"nothing will happen any more: {explanation}")
 
-    @invariant("L8", "cancel-ends-it", "stepped")
+    @invariant("L8", "cancel-ends-it", "stepped OperatorAsked")
     def cancel_ends_it(self, now: int, node: str, core: Any, event: Event, ready: Ready) -> None:
         """A cancel that comes before every target has its final rows always ends the restore, in
         the step that hears it; and a restore is told to be cancelled only if that is durable."""
-        if type(event) is not OperatorAsked or event.verb != "cancel":
+        assert isinstance(event, OperatorAsked)
+        if event.verb != "cancel":
             return
         history = self.truth.histories[COORDINATOR]
         is_late = len(history.finals) == len(self.truth.targets)

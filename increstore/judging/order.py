@@ -23,7 +23,7 @@ class Order(Monitor):
         """A scan of incremental n + 1 is asked for only after every source shard of n has a
         durable success report, and every target shard of n a durable seal."""
         before = message.scan.incremental - 1
-        if before < 0:
+        if before <= history.barrier_held:
             return
         reports, seals = history.reports.get(before), history.seals.get(before)
         for table in self.truth.topology.tables_changed_in(before):
@@ -41,6 +41,7 @@ class Order(Monitor):
                         f"incremental {before + 1} was begun before {target} had sealed "
                         f"incremental {before}",
                     )  # fmt: skip
+        history.barrier_held = before
 
     @invariant("O2", "no-early-change", "applied")
     def no_early_change(self, now: int, stream: Stream, order: int, rows: int, digest: int) -> None:

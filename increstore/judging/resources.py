@@ -28,8 +28,9 @@ class Resources(Monitor):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._bytes_held_max = self.config.bytes_held_max
-        self._at: dict[str, tuple[int, int]] = {}
-        """By node, the moment of its last step and how many steps it has made in it."""
+        self._moment = -1
+        """Of the last step; `_steps` is how many have been made at this moment."""
+        self._steps = 0
 
     @invariant("R1", "in-flight-cap", "sent StartScan", "sent SealIncremental", "sent Finalize")
     def in_flight_cap(
@@ -60,13 +61,10 @@ class Resources(Monitor):
                 f"applied; the window is {window}",
             )  # fmt: skip
 
-    @part_of("R2", "stepped")
+    @part_of("R2", "stepped PageRead")
     def bounded_bytes(self, now: int, node: str, core: Any, event: Event, ready: Ready) -> None:
-        limit = self._bytes_held_max
-        if limit is None or node not in self.truth.sources:
-            return
-        held = core.unapplied_bytes
-        if held > limit:
+        limit, held = self._bytes_held_max, core.unapplied_bytes
+        if limit is not None and held > limit:
             raise self.violated(
                 "R2", now, node, f"it holds {held} bytes of payload; the limit is {limit}"
             )
@@ -79,13 +77,14 @@ class Resources(Monitor):
             raise self.violated(
                 "R4", now, node, f"it wants to be woken at {ready.wake_at}, which is not later"
             )
-        at, steps = self._at.get(node, (-1, 0))
-        if at != now:
-            self._at[node] = (now, 1)
-            return
-        self._at[node] = (now, steps + 1)
-        if steps >= self.config.steps_at_once_max:
-            raise self.violated("R4", now, node, f"it made {steps} steps without any time passing")
+        if now != self._moment:
+            self._moment = now
+            self._steps = 0
+        self._steps += 1
+        if self._steps > self.config.steps_at_once_max:
+            raise self.violated(
+                "R4", now, node, f"{self._steps} steps were made without any time passing"
+            )
 
     @part_of("R4", "sent StartScan", "sent SealIncremental", "sent Finalize")
     def patience_of_the_coordinator(

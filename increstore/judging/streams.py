@@ -27,7 +27,7 @@ class Owed:
     attempt and every life of the source sends the same batch under the same number.
     """
 
-    __slots__ = ("_batches", "_next", "_pages", "is_complete", "rows", "totals")
+    __slots__ = ("_batches", "_everything", "_next", "_pages", "is_complete", "rows", "totals")
 
     def __init__(self) -> None:
         self.is_complete = False
@@ -36,7 +36,17 @@ class Owed:
         """By target; entry o speaks of its first o batches, known from page 0 on without a gap."""
         self._batches: dict[str, list[Totals]] = {}
         self._pages: dict[int, tuple[PageBatches, bool]] = {}
+        self._everything: dict[str, tuple[int, int, int]] | None = None
         self._next = 0
+
+    def everything(self) -> dict[str, tuple[int, int, int]]:
+        """(batches, rows, digest) by target of all that is owed, once it is complete."""
+        if self._everything is None:
+            assert self.is_complete
+            self._everything = {
+                target: (len(totals) - 1, *totals[-1]) for target, totals in self.totals.items()
+            }
+        return self._everything
 
     def page(self, number: int) -> PageBatches | None:
         """The batches of a page that was read before."""
@@ -49,8 +59,8 @@ class Owed:
         return batches[order - 1] if batches is not None and order <= len(batches) else None
 
     def take(self, number: int, batches: PageBatches, last: bool) -> None:
-        """A page was read; one beyond the last says nothing new."""
-        if number in self._pages or self.is_complete:
+        """A page was read that was not before; one beyond the last says nothing new."""
+        if self.is_complete:
             return
         self._pages[number] = (batches, last)
         while not self.is_complete and (page := self._pages.get(self._next)) is not None:
@@ -175,9 +185,9 @@ class Target:
     """A target shard: what is durable there, and what it was given."""
 
     __slots__ = (
-        "attempts", "cancelled", "due", "finalize_asked", "finalized", "generation", "has_failed",
-        "heard", "incarnation", "is_blind", "is_up", "name", "seal_asked", "sealed", "streams",
-        "table",
+        "attempts", "by_incremental", "cancelled", "due", "finalize_asked", "finalized",
+        "generation", "has_failed", "heard", "incarnation", "is_blind", "is_up", "name",
+        "seal_asked", "sealed", "streams", "table",
     )  # fmt: skip
 
     def __init__(self, name: str, table: TableTopology) -> None:
@@ -195,6 +205,7 @@ class Target:
         """The first incremental of its table that is not sealed here."""
         self.streams: dict[tuple[str, int, int], Stream] = {}
         """By (source, incremental, attempt)."""
+        self.by_incremental: dict[int, list[Stream]] = {}
         self.find_due()
         self.forget()
 
@@ -213,6 +224,10 @@ class Target:
             stream.admitted.clear()
             if stream.end:
                 self.attempts[source, incremental] = attempt
+
+    def add_stream(self, stream: Stream) -> None:
+        self.streams[stream.source.name, stream.incremental, stream.attempt] = stream
+        self.by_incremental.setdefault(stream.incremental, []).append(stream)
 
     def find_due(self) -> None:
         self.due = next((n for n in self.table.incrementals if n not in self.sealed), None)

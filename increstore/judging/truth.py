@@ -84,7 +84,7 @@ class Truth:
         if source is None or source.table is not at.table:
             return None
         stream = Stream(at, source, scan, self.owed(scan.source, scan.incremental))
-        at.streams[scan.source, scan.incremental, scan.attempt] = stream
+        at.add_stream(stream)
         return stream
 
     def has_succeeded(self, source: str, incremental: int) -> bool:
@@ -104,8 +104,10 @@ class Truth:
     # --- What is taken in.
 
     def read(self, scan: ScanId, page: int, batches: Sequence[Batch], last: bool) -> None:
-        told = tuple((batch.target, batch.rows, batch.digest) for batch in batches)
-        self.owed(scan.source, scan.incremental).take(page, told, last)
+        owed = self.owed(scan.source, scan.incremental)
+        if owed.page(page) is None:
+            told = tuple((batch.target, batch.rows, batch.digest) for batch in batches)
+            owed.take(page, told, last)
 
     def record(self, now: int, history: History, record: Any) -> None:
         """A coordinator's record is durable."""

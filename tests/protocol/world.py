@@ -1,7 +1,7 @@
 """A small deterministic world for real cores: a heap of events, lossy links, crashes.
 
 Every message crosses `plain`, every record is durable before the messages of its step, a crash
-throws the core away and keeps only what is durable. The checkers stand outside the cores.
+throws the core away and keeps only what is durable. The judge stands outside the cores.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import heapq
 from dataclasses import dataclass, field
 from random import Random
 
+from increstore.judging.judge import Judge, JudgeConfig
 from increstore.protocol.coordinator import Coordinator, CoordinatorConfig, RestoreState
 from increstore.protocol.evidence import fold_batch_digest
-from increstore.protocol.messages import CompletionNotification, ScanId, StartScan, Status
+from increstore.protocol.messages import ScanId
 from increstore.protocol.plain import from_plain, to_plain
 from increstore.protocol.ready import (
     ApplyBatch,
@@ -30,7 +31,7 @@ from increstore.protocol.ready import (
     TablesPublished,
     TimePassed,
 )
-from increstore.protocol.records import GenerationSeen, ScanReported
+from increstore.protocol.records import GenerationSeen
 from increstore.protocol.source_shard import SourceConfig, SourceShard
 from increstore.protocol.target_shard import TargetShard
 from increstore.protocol.target_state import StreamState, TargetState
@@ -66,10 +67,7 @@ class Disk:
     finalized: tuple[int, int] | None = None
 
     def append(self, batch: ApplyBatch) -> None:
-        stream = self.batches.setdefault(batch.scan, [])
-        assert batch.order == len(stream) + 1, f"O5: {batch.scan} skips or repeats {batch.order}"
-        assert batch.scan.incremental not in self.sealed, "O2: a sealed incremental is changed"
-        stream.append((batch.order, batch.rows, batch.digest))
+        self.batches.setdefault(batch.scan, []).append((batch.order, batch.rows, batch.digest))
 
     def state(self) -> TargetState:
         streams = {}
@@ -124,7 +122,7 @@ def a_topology(tables=2, sources=2, targets=2, last=2, unchanged=()) -> tuple[To
 
 
 class World:
-    """Runs a whole restore; `run` returns when it is completed and the checkers have agreed."""
+    """Runs a whole restore; `run` returns when it is completed and the judge has not objected."""
 
     def __init__(
         self,
@@ -145,6 +143,11 @@ class World:
         self.topology, self.backup = a_topology(**shape)
         self.config = config or CoordinatorConfig(scans_in_flight=3, stage_deadline_ns=None)
         self.source_config = source_config or SourceConfig(bytes_max=45)
+        largest_page = 10 * len(self.topology.tables[0].targets)
+        self.judge = Judge(
+            self.topology,
+            JudgeConfig.of(self.config, self.source_config, page_bytes_max=largest_page),
+        )
         self.now = 0
         self.steps = 0
         self.crashes = 0
@@ -174,7 +177,7 @@ class World:
             assert self.steps <= steps_max, f"R4: a storm: {self._says()}"
             if self.lives[name] == life and name in self.cores:
                 self._step(name, event)
-        self._check_outcome()
+        self.judge.ended(self.now, self.cores[COORDINATOR].state, self.cores[COORDINATOR].reason)
         return self
 
     def _is_done(self) -> bool:
@@ -200,21 +203,26 @@ class World:
         self.lives[name] = self.lives.get(name, 0) + 1
         if name == COORDINATOR:
             history = [from_plain(to_plain(record)) for record in self.history]
+            self.judge.recovered(self.now, name, history)
             core = Coordinator(
                 self.topology, self.config, history, self.now, WALL + self.now, "plan-1"
             )
         else:
             table = self.topology.table(table_of(name))
             if name in self.disks:
-                core = TargetShard(name, table, "restore-1", self.disks[name].state())
+                state = self.disks[name].state()
+                self.judge.recovered(self.now, name, state)
+                core = TargetShard(name, table, "restore-1", state)
             else:
                 core = SourceShard(name, table.targets, self.source_config)
         self.cores[name] = core
+        self.judge.started(self.now, name, self.lives[name], core)
         self._after(name, TimePassed(), 0)
 
     def _crash(self, name) -> None:
         """Only what is durable remains; messages on their way reach the next life."""
         self.crashes += 1
+        self.judge.crashed(self.now, name)
         life = self.lives[name]
         del self.cores[name]
         self.lives[name] += 1
@@ -232,8 +240,10 @@ class World:
             self._start(event)
             return
         core = self.cores[name]
+        if isinstance(event, Received):
+            self.judge.received(self.now, event.sender, name, event.message)
         ready = core.step(self.now, event)
-        self._check_step(name, core, ready)
+        self.judge.stepped(self.now, name, core, event, ready)
         if self.crash_at is not None and self.steps == self.crash_at[0]:
             self._crash_within(name, ready, self.crash_at[1])
             return
@@ -246,7 +256,6 @@ class World:
         for receiver, message in ready.messages:
             self._send(name, receiver, message)
         if ready.wake_at is not None:
-            assert ready.wake_at > self.now, f"R4: {name} wakes in the past"
             self._wake(name, ready.wake_at)
         if name == COORDINATOR and core.state is RestoreState.PAUSED:
             self._crash(name)  # The operator runs the same command again.
@@ -276,10 +285,10 @@ class World:
     def _make_durable(self, name, records) -> None:
         for record in records:
             if isinstance(record, GenerationSeen):
-                assert record.generation > self.disks[name].generation, "S4"
                 self.disks[name].generation = record.generation
             else:
                 self.history.append(record)
+            self.judge.recorded(self.now, name, record)
 
     def _perform(self, name, effect) -> None:
         if isinstance(effect, ReadPage):
@@ -288,13 +297,16 @@ class World:
             self._store(name, effect)
         elif isinstance(effect, SealRun):
             self.disks[name].sealed[effect.incremental] = effect.streams
+            self.judge.sealed(self.now, name, effect.incremental, effect.streams)
             self._after(name, RunSealed(effect.incremental))
         elif isinstance(effect, FinalizeRows):
             self.disks[name].finalized = self.disks[name].fold()
+            self.judge.finalized(self.now, name, *self.disks[name].finalized)
             self._after(name, RowsFinalized(*self.disks[name].finalized))
         else:
             assert isinstance(effect, PublishTables)
             self.is_published = True
+            self.judge.published(self.now)
             self._after(name, TablesPublished())
 
     def _read(self, name, effect: ReadPage) -> None:
@@ -307,15 +319,17 @@ class World:
             page = pages[effect.page]
             rows = sum(batch.rows for batch in page)
             last = effect.page + 1 == len(pages)
+            self.judge.scan_read(self.now, name, effect.scan, effect.page, rows, page, last)
             self._after(name, PageRead(effect.scan, effect.page, rows, page, last))
 
     def _store(self, name, batch: ApplyBatch) -> None:
         """Durable at once; the core hears of it later, and never if it crashes before."""
         self.disks[name].append(batch)
+        self.judge.applied(self.now, name, batch.scan, batch.order, batch.rows, batch.digest)
         self._after(name, BatchesApplied(batch.scan, batch.order), self.luck.latency_ms_max * MS)
 
     def _send(self, sender, receiver, message) -> None:
-        self._check_message(message)
+        self.judge.sent(self.now, sender, receiver, message)
         kind = type(message).__name__
         self.sent[kind] = self.sent.get(kind, 0) + 1
         if self._is_struck(self.luck.loss):
@@ -336,52 +350,3 @@ class World:
         arrives = max(self.now + latency, self.links.get((sender, receiver), 0))
         self.links[sender, receiver] = arrives
         self._after(receiver, event, arrives - self.now)
-
-    # --- Checkers.
-
-    def _check_step(self, name, core, ready) -> None:
-        if name == COORDINATOR and self.config.scans_in_flight != -1:
-            assert core.in_flight <= self.config.scans_in_flight, "R1"
-        if isinstance(core, SourceShard):
-            largest_page = 10 * len(self.topology.tables[0].targets)
-            allowed = self.source_config.bytes_max + largest_page * self.source_config.pages_ahead
-            assert core.unapplied_bytes <= allowed, "R2"
-
-    def _check_message(self, message) -> None:
-        if isinstance(message, StartScan):
-            self._check_barrier(message.scan.incremental)
-        if isinstance(message, CompletionNotification) and message.status is Status.SUCCESS:
-            self._check_truth(message)
-
-    def _check_barrier(self, incremental) -> None:
-        """O1: every source of every earlier incremental has a durable success."""
-        reported = {
-            (r.scan.incremental, r.scan.source)
-            for r in self.history
-            if isinstance(r, ScanReported) and r.status is Status.SUCCESS
-        }
-        for n in range(incremental):
-            for table in self.topology.tables_changed_in(n):
-                for source in table.sources:
-                    assert (n, source) in reported, f"O1: {incremental} began before {source}"
-
-    def _check_truth(self, report) -> None:
-        """C1: what a success says was sent is durable at its target, all of it."""
-        scan = report.scan
-        owed: dict[str, list[Batch]] = {}
-        for page in self.backup[scan.source, scan.incremental]:
-            for batch in page:
-                owed.setdefault(batch.target, []).append(batch)
-        assert sorted(e.target for e in report.evidence) == sorted(owed)
-        for target, batches in owed.items():
-            durable = self.disks[target].batches.get(scan, [])
-            expected = [(n + 1, b.rows, b.digest) for n, b in enumerate(batches)]
-            assert durable == expected, f"C1: {scan} reported before {target} had all"
-
-    def _check_outcome(self) -> None:
-        """C5, T2: published, and every batch of the backup counts exactly once."""
-        assert self.is_published
-        for table in self.topology.tables:
-            folds = [self.disks[target].fold() for target in table.targets]
-            assert sum(fold[0] for fold in folds) == table.rows
-            assert sum(fold[1] for fold in folds) % MODULUS == table.digest
