@@ -31,9 +31,12 @@ def syntax_complaint(where: str, text: str, error: TOMLDecodeError) -> str:
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
     if found is None:
         return f"{where}: not TOML: {error}"
-    line = int(found[2]) if found[2] else text.count("\n") + 1
-    column = f", column {found[3]}" if found[3] else ""
-    return f"{where}: line {line}{column}: not TOML: {found[1]}"
+    if found[2]:
+        place = f"line {found[2]}, column {found[3]}"
+    else:
+        lines = text.split("\n")
+        place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
+    return f"{where}: {place}: not TOML: {found[1]}"
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:
@@ -53,8 +56,18 @@ def fault_place(number: int, kind: object) -> str:
     return f'fault {number} (kind = "{kind}")' if isinstance(kind, str) else f"fault {number}"
 
 
-def complaint(raw: Mapping[str, Any], problem: ErrorDetails) -> str:
-    """One problem that pydantic found, as `place: what`."""
+def complaints(raw: Mapping[str, Any], problems: Sequence[ErrorDetails]) -> list[str]:
+    """What pydantic found, each as `place: what`."""
+    within = {problem["loc"][:-1] for problem in problems}
+    return [
+        _complaint(raw, problem)
+        for problem in problems
+        # A list whose items are all wrong is not also empty.
+        if not (problem["type"] == "too_short" and problem["loc"] in within)
+    ]
+
+
+def _complaint(raw: Mapping[str, Any], problem: ErrorDetails) -> str:
     loc = problem["loc"]
     if problem["type"] == "extra_forbidden":
         key = str(loc[-1])

@@ -247,8 +247,6 @@ class Director:
         facts = {"fault": fault.id, "kind": fault.kind, "where": where, "detail": detail}
         facts = {name: value for name, value in facts.items() if value}
         self._told.append((f"fault.{what}", facts))
-        if what == "injected":
-            self.mark(f"fault: {fault.id}")
 
     def later(self, moment: int, what: Callable[[int], None] | a.Action) -> None:
         """Have something done when a moment has come."""

@@ -165,7 +165,7 @@ def _operation(fault: f.DiskFaultSpec, around: Surroundings) -> Iterator[str]:
     of_coordinator = fault.op in _OPERATIONS_OF
     if not any((node == COORDINATOR) if of_coordinator else is_target(node) for node in nodes):
         whose = "the coordinator" if of_coordinator else "target shards"
-        yield f"op: only {whose} write {fault.op!r}, and none of them is named by node"
+        yield f"op: {fault.op!r} is written by {whose} only, and node names none of them"
 
 
 # --- Pages and the operator.

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from increstore.scenario.trigger import CountedFault, LastingFault
+from increstore.scenario.words import FAULT_MARK
 
 if TYPE_CHECKING:
     from increstore.scenario.compiled import CompiledFault
@@ -39,6 +40,7 @@ class LiveFault:
         self.kind = self.spec.kind
         self.struck = 0
         self.has_begun = False
+        self._mark = FAULT_MARK + self.id
         self.nodes = compiled.drawn(compiled.nodes, "node", director.draw)
         self._has_healed = False
 
@@ -82,6 +84,7 @@ class LiveFault:
     def count(self, now: int, where: str, detail: str = "") -> None:
         """One more strike."""
         self.struck += 1
+        self.director.mark(self._mark)
         if self.struck <= TOLD_MAX:
             self.tell(now, "injected", where, detail)
 
@@ -152,12 +155,13 @@ class LiveState(LiveFault):
     def _arrange_end(self, now: int) -> None:
         spec = self.spec
         assert isinstance(spec, LastingFault)
-        if spec.duration is not None:
-            self.ends_at = now + self.pick(spec.duration, "duration")
-            self.director.later(self.ends_at, lambda at: self.end(at, "its time is over"))
+        heal = self.director.heal_at
         if not spec.permanent and self.compiled.ends is None:
-            heal = self.director.heal_at
-            self.ends_at = heal if self.ends_at is None else min(self.ends_at, heal)
+            self.ends_at = heal
+        if spec.duration is not None:
+            self.ends_at = min(heal, now + self.pick(spec.duration, "duration"))
+            if self.ends_at < heal:
+                self.director.later(self.ends_at, lambda at: self.end(at, "its time is over"))
         if self.compiled.ends is not None:
             event = self.compiled.ends.event
             self._until = self.director.watch(

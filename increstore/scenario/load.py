@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from increstore.errors import ScenarioError
 from increstore.scenario.checks import Broken, find_mistakes
-from increstore.scenario.complaints import complaint, syntax_complaint
+from increstore.scenario.complaints import complaints, syntax_complaint
 from increstore.scenario.model import FORMAT, Scenario
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def parse_scenario(text: str, where: str) -> Scenario:
     try:
         scenario, broken, found = Scenario.model_validate(raw, context={"file": True}), Broken(), []
     except ValidationError as error:
-        found = [complaint(raw, problem) for problem in error.errors(include_url=False)]
+        found = complaints(raw, error.errors(include_url=False))
         scenario, broken = _what_is_sound(raw, error)
     mistakes = (*found, *find_mistakes(scenario, broken))
     if mistakes:
