@@ -96,7 +96,9 @@ class TroubledPages(PagePerformer):
     async def perform(self, effect: Effect) -> Event | None:
         assert isinstance(effect, ReadPage)
         await self._life.passage()
-        fault = await self._injector.page_fault(self._life.node, effect.scan, effect.page)
-        if fault is not None:
-            return PageFailed(effect.scan, effect.page, fault.transient, fault.error)
+        part = self._plan.step(effect.scan.incremental).part(self._number, self._sources)
+        if effect.page < len(part):  # A page past the last, asked for ahead, cannot fail.
+            fault = await self._injector.page_fault(self._life.node, effect.scan, effect.page)
+            if fault is not None:
+                return PageFailed(effect.scan, effect.page, fault.transient, fault.error)
         return await super().perform(effect)
