@@ -30,6 +30,7 @@ _SECOND = 1_000_000_000
 _STATUS_OF_REFUSAL = {
     Reason.STALE_ATTEMPT: Status.TRANSIENT,
     Reason.STORAGE_FAILED: Status.TRANSIENT,
+    Reason.INCREMENTAL_NOT_DUE: Status.TRANSIENT,
     Reason.STALE_INCREMENTAL: Status.FATAL,
     Reason.UNKNOWN_RESTORE: Status.FATAL,
     Reason.UNKNOWN_SHARD: Status.FATAL,
@@ -37,8 +38,9 @@ _STATUS_OF_REFUSAL = {
     Reason.BATCH_REJECTED: Status.FATAL,
 }
 """How a target's refusal ends the scan. A higher attempt always starts a stream anew, so a stale
-one is worth another try; the coordinator that already knows better drops the report. The reasons
-not named here do not end a scan."""
+one is worth another try; the coordinator that already knows better drops the report. An incremental
+is asked for after all seals before it, so where it is not due a seal was lost with a disk: no use
+waiting, but the right disk may come back. Reasons not named here do not end a scan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class SourceScan:
         self._send_due(now, stream)
 
     def hear_refusal(self, target: str, refused: Refused) -> None:
-        """A target's no: it ends the scan, fences it, or only asks for patience."""
+        """A target's no: it ends the scan, or fences it."""
         if refused.reason is Reason.STALE_GENERATION:
             # Someone newer commands; until that one speaks to us too, we only keep what we have.
             self.is_fenced = self.is_fenced or refused.generation >= self.generation
