@@ -87,7 +87,7 @@ def _damage_disk(world: World, action: actions.DiskAction) -> None:
             world.judge.rolled_back(world.now, node.name)
         case _:
             # The last durable write went elsewhere: it is missing, and so is what lay there.
-            node.disk.misdirect(node.draw("misdirected to", max(1, node.disk.synced)))
+            node.disk.misdirect(1 + node.draw("misdirected to", max(1, node.disk.synced - 1)))
             world.judge.rolled_back(world.now, node.name)
 
 
