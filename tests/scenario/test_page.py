@@ -14,7 +14,9 @@ from increstore.scenario.load import parse_scenario
 from increstore.scenario.model import Scenario
 from increstore.scenario.trigger import CountedFault
 from increstore.scenario.words import CRASH_POINTS, DISK_OPERATIONS
-from tests.scenario.builders import HEAD
+from increstore.simulation.run import simulate
+from increstore.simulation.setting import prepare_setting
+from tests.scenario.builders import HEAD, mistakes
 
 PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "SCENARIOS.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -87,18 +89,21 @@ def test_points_and_operations_are_named():
     assert [word for word in (*CRASH_POINTS, *DISK_OPERATIONS) if f"`{word}`" not in TEXT] == []
 
 
-def test_every_example_is_valid():
+def test_every_example_runs_as_it_says():
     assert len(EXAMPLES) >= 6
     for example in EXAMPLES:
         if example.startswith("after ="):
             example = f'[[fault]]\nkind = "usurp"\n{example}'
-        parse_scenario(example if "title" in example else HEAD + example, "SCENARIOS.md")
+        scenario = parse_scenario(example if "title" in example else HEAD + example, "page")
+        setting = prepare_setting(scenario)
+        for outcome in (simulate(setting, seed) for seed in range(5)):
+            assert outcome.violation is None, example
+            assert outcome.state == scenario.expect.outcome, example
+            assert outcome.not_reached == (), example
 
 
 def test_the_mistakes_shown_are_those_that_are_told():
     shown = re.findall(r"^    lost\.toml: (.*)$", TEXT, re.MULTILINE)
-    from tests.scenario.builders import mistakes
-
     found = mistakes(
         '[cluster]\nsources = 0\n[[fault]]\nkind = "drop"\nform = "s1"\n', 'title="t"\nwhy="w"\n'
     )
