@@ -162,14 +162,21 @@ class World(Timeline):
     def deliver(self, receiver: str, event: Received) -> None:
         """A message has arrived; nobody hears it when the node is down."""
         node = self.nodes[receiver]
-        if receiver == COORDINATOR:
-            for other in self.other_coordinators:
-                other.handle(event)
-        if node.core is None:
+        if receiver == COORDINATOR and self.other_coordinators:
+            self._deliver_to_coordinators(event)
+        elif node.core is None:
             self.network.counters["lost"] += 1
-            return
-        self.judge.received(self.now, event.sender, receiver, event.message)
-        node.handle(event)
+        else:
+            self.judge.received(self.now, event.sender, receiver, event.message)
+            node.handle(event)
+
+    def _deliver_to_coordinators(self, event: Received) -> None:
+        """Every coordinator that is up hears what is said to any."""
+        hearers = [c for c in (*self.other_coordinators, self.coordinator) if c.core is not None]
+        if any(hearer.judge is self.judge for hearer in hearers):
+            self.judge.received(self.now, event.sender, COORDINATOR, event.message)
+        for hearer in hearers:
+            hearer.handle(event)
 
     def tell(self, node: str, name: str, **facts: Any) -> None:
         """A journal event that is not a core's."""
@@ -227,8 +234,11 @@ class World(Timeline):
             self.at(self.now + restart_after, 0, self.restart, node)
 
     def restart(self, node: SimulatedNode) -> None:
-        """Power on again, from what is durable; nothing to do when it runs."""
-        if not node.is_up:
+        """Power on again, from what is durable; nothing to do when it runs.
+
+        A coordinator that was overtaken stays down: there is one log, and the other one has it.
+        """
+        if not node.is_up and node not in self.other_coordinators:
             self.tell(node.name, "node.restarted")
             node.start()
 
