@@ -107,4 +107,22 @@ NOT_JUDGED: tuple[NotJudged, ...] = (
         "A frame cut off by a disconnect is never delivered.",
         "Nobody can have sent it as it would arrive, so it is F1.",
     ),
+    NotJudged(
+        "M1",
+        "same-seed-same-run",
+        "The same code, scenario and seed give the same run in another process; a tape replays it.",
+        "It is about two runs: the simulation's own tests compare their digests (M2 too).",
+    ),
+    NotJudged(
+        "M3",
+        "judges-can-fail",
+        "Each planted bug is caught within a budget.",
+        "It is about these laws: the table of planted bugs runs them against broken code.",
+    ),
+    NotJudged(
+        "M4",
+        "every-mark-is-reached",
+        "Every mark that a scenario names is seen in its runs, and without faults each passes.",
+        "It is about scenarios: their runner judges it (M5 too).",
+    ),
 )
