@@ -142,8 +142,24 @@ def parity_faults(reports: Sequence[FileReport]) -> list[str]:
         _told(first, other)
         for first, *others in by_run.values()
         for other in others
-        if (first.state, first.evidence) != (other.state, other.evidence)
+        if _ending(first) != _ending(other)
     ]
+
+
+def _ending(verdict: Verdict) -> tuple[str, dict[tuple[str, int], int]]:
+    """What must be alike: the state and, once completed, the rows applied by the seals.
+
+    How far a restore got that did not complete depends on when it was stopped.
+    """
+    if verdict.state != "completed":
+        return verdict.state, {}
+    rows = {
+        (table, incremental): count
+        for table, counts in verdict.evidence.items()
+        for incremental, count in counts.items()
+        if count
+    }
+    return verdict.state, rows
 
 
 def _told(first: Verdict, other: Verdict) -> str:
