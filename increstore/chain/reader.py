@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from increstore.chain.plan import Page, TablePlan, TableStep
 
 BATCH_ROWS_MAX = 65_536
+"""Rows of one batch of a full backup: a merge holds one of them at a time."""
+
+CHANGES_ROWS_MAX = 16_384
+"""Rows of one batch of an incremental: a merge holds one of each, and there may be many."""
+
 BATCH_BYTES_AIM = 8 << 20
 
 
@@ -43,11 +48,13 @@ def read_page(plan: TablePlan, step: TableStep, page: Page) -> tuple[Slice, ...]
     what the manifest says.
     """
     batch = load_page(step, page)
+    rows_max = CHANGES_ROWS_MAX if step.incremental else BATCH_ROWS_MAX
     ends = [*cut(batch, step.schema.key, plan.bounds), batch.num_rows]
     slices = []
     start = 0
     for target, end in enumerate(ends):
-        slices += [_slice(target, piece) for piece in _pieces(batch.slice(start, end - start))]
+        pieces = _pieces(batch.slice(start, end - start), rows_max)
+        slices += [_slice(target, piece) for piece in pieces]
         start = end
     return tuple(slices)
 
@@ -147,12 +154,12 @@ def _fault_text(fault: OrderFault, page: Page) -> str:
     return f"row group {page.row_group}, row {fault.row}: {show_key(fault.key)} {what}"
 
 
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+def _pieces(batch: pa.RecordBatch, rows_max: int) -> Iterator[pa.RecordBatch]:
     """`batch` in pieces of a bounded number of rows and, as far as rows allow, of bytes."""
     if not batch.num_rows:
         return
     row_bytes = max(1, batch.nbytes // batch.num_rows)
-    rows = max(1, min(BATCH_ROWS_MAX, BATCH_BYTES_AIM // row_bytes))
+    rows = max(1, min(rows_max, BATCH_BYTES_AIM // row_bytes))
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from increstore.runtime.job import RestoreJob
     from increstore.transport.seam import Transport
 
-BYTES_UNAPPLIED_MAX = 128 << 20
+BYTES_UNAPPLIED_MAX = 64 << 20
 """What all source shards of one process may hold unapplied, together."""
 
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from increstore.chain.plan import Page, RestorePlan, TablePlan
     from increstore.chain.reader import Slice
 
-PAGES_EARLY_MAX = 8
-"""Pages of the usual size (8 MiB) that fill half of what a process may hold unapplied."""
+PAGES_EARLY_MAX = 6
+"""Of the usual size (8 MiB at most), less than what a process may hold unapplied."""
 
 
 class EarlyPages:
