@@ -1,0 +1,231 @@
+"""`increstore explore`: everything that can happen in a small restore, tried.
+
+Exit codes: 0 no law is broken, as far as was seen; 5 a law is broken, and the shortest way there is
+told; 2 usage; 70 the program itself failed. `--json` writes one object a step of that way, and one
+for the whole (docs/JSON.md).
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from increstore.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from increstore.simulation.explore import Budgets, Exploration, Search, Shape, Step
+
+_SIZES = (
+    ("sources", 2, 1, "Source shards of each table."),
+    ("targets", 1, 1, "Target shards of each table."),
+    ("incrementals", 2, 0, "Incrementals after the full backup."),
+    ("tables", 1, 1, "Tables, three at most."),
+    ("pages", 1, 1, "Pages of each source shard's part of a backup."),
+    ("batches", 1, 1, "Batches of each page, for each target."),
+    ("window", 2, 1, "Batches of one stream under way at once."),
+)
+_FAULTS = (
+    ("crashes", 1, "Crashes: any node, at any point of any step."),
+    ("losses", 1, "Messages that never arrive."),
+    ("duplicates", 0, "Messages that arrive twice."),
+    ("failures", 0, "Reads and writes that fail and may be tried again."),
+    ("hasty", 0, "Wake-ups that come while something is still under way."),
+    ("operator", 0, "Times that a person pauses or cancels the restore."),
+)
+_STATES_MAX = 1_000_000
+_SECOND_NS = 10**9
+_TABLES_MAX = 3
+
+
+def _numbers(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of the world's size and of what may happen in it."""
+    options = [(name, default, least, text) for name, default, least, text in _SIZES]
+    options += [(name, default, 0, text) for name, default, text in _FAULTS]
+    for name, default, least, text in reversed(options):
+        most = _TABLES_MAX if name == "tables" else None
+        kind = click.IntRange(min=least, max=most)
+        option = click.option(f"--{name}", type=kind, default=default, show_default=True, help=text)
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Try everything that can happen in a small restore.")
+@_numbers
+@click.option(
+    "--cap",
+    "in_flight",
+    type=click.IntRange(min=1),
+    help="Scans in flight at once. Without it: all.",
+)
+@click.option("--samples", is_flag=True, help="Carry samples of progress too, instead of none.")
+@click.option(
+    "--distinct",
+    is_flag=True,
+    help="Give each shard batches of its own: like shards are then not taken for one another.",
+)
+@click.option("--depth-max", type=click.IntRange(min=1), metavar="N", help="Look N steps far.")
+@click.option(
+    "--states-max",
+    type=click.IntRange(min=1),
+    default=_STATES_MAX,
+    show_default=True,
+    metavar="N",
+    help="Stop at so many states; a million take about 400 MB.",
+)
+@click.option(
+    "--seconds-max", type=click.IntRange(min=1), metavar="S", help="Stop after so many seconds."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@click.pass_context
+def explore(
+    context: click.Context,
+    /,
+    samples: bool,
+    distinct: bool,
+    in_flight: int | None,
+    depth_max: int | None,
+    states_max: int,
+    seconds_max: int | None,
+    as_json: bool,
+    **numbers: int,
+) -> None:
+    """Search every state of a small restore, breadth first, over the cores that run in production.
+
+    Messages may arrive in any order, and as many faults may happen as the options allow, each at
+    any moment. Every law is checked in every state; that an end can be reached from each of them is
+    checked when all are known. docs/EXPLORE.md tells what is left out. Exit code 0: no law is
+    broken. 5: one is, and the shortest way there is printed.
+    """
+    from increstore.simulation.explore import Budgets, Limits, Search, Shape, SmallWorld
+
+    budgets = Budgets(**{field.name: numbers.pop(field.name) for field in fields(Budgets)})
+    shape = Shape(**numbers, in_flight=in_flight or -1, alike=not distinct)
+    if not as_json:
+        click.echo(_scope(shape, budgets))
+    clock = _Clock(seconds_max)
+    search = Search(
+        SmallWorld(shape),
+        budgets,
+        Limits(depth_max, states_max),
+        samples=samples,
+        is_enough=clock.is_enough,
+    )
+    seen = search.run()
+    told = _Told(search, seen, clock.seconds)
+    if as_json:
+        told.print_json()
+    else:
+        told.print_text()
+    context.exit(ExitCode.VERIFICATION_FAILED if seen.violation else ExitCode.DONE)
+
+
+def _scope(shape: Shape, budgets: Budgets) -> str:
+    """What is searched: the size of the restore, and what may happen to it."""
+    sizes = [_counted(getattr(shape, name), name) for name, *_ in _SIZES if name != "window"]
+    faults = [
+        _counted(getattr(budgets, field.name), field.name)
+        for field in fields(budgets)
+        if getattr(budgets, field.name)
+    ]
+    return f"a full backup, {', '.join(sizes)}; with {', '.join(faults) or 'no fault'}"
+
+
+def _counted(number: int, many: str) -> str:
+    one = {"losses": "loss", "crashes": "crash", "batches": "batch"}.get(many, many.rstrip("s"))
+    return f"{number} {one if number == 1 else many}"
+
+
+class _Clock:
+    """How long the search has taken, told on a terminal about once a second."""
+
+    def __init__(self, seconds_max: int | None) -> None:
+        self._began = time.monotonic_ns()
+        self._told = self._began
+        self._limit = None if seconds_max is None else self._began + seconds_max * _SECOND_NS
+        self._is_shown = sys.stderr.isatty()
+
+    @property
+    def seconds(self) -> float:
+        return (time.monotonic_ns() - self._began) / _SECOND_NS
+
+    def is_enough(self, states: int, depth: int) -> bool:
+        now = time.monotonic_ns()
+        if self._is_shown and now - self._told >= _SECOND_NS:
+            self._told = now
+            click.echo(f"\r{states:,} states, {depth} steps far ", nl=False, err=True)
+        return self._limit is not None and now >= self._limit
+
+
+class _Told:
+    """What was seen, for people and for programs."""
+
+    def __init__(self, search: Search, seen: Exploration, seconds: float) -> None:
+        from increstore.simulation.explore import LAWS, retell
+
+        self._seen = seen
+        self._seconds = seconds
+        self._laws = len(LAWS)
+        self._steps: list[Step] = []
+        if seen.violation is not None:
+            self._steps = retell(seen.violation, search.table)
+
+    def print_text(self) -> None:
+        seen, seconds = self._seen, max(self._seconds, 0.001)
+        for line in self._story():
+            click.echo(line)
+        click.echo(
+            f"{seen.states:,} states ({seen.states_in_full:,} if like shards were told apart), "
+            f"{seen.transitions:,} transitions, {seen.depth} steps far, {seen.ended:,} ends\n"
+            f"{seconds:.1f} s, {seen.states / seconds:,.0f} states/s; the production cores took "
+            f"{seen.core_steps:,} different steps in {seen.node_states:,} states of single nodes"
+        )
+        click.echo(self._verdict())
+
+    def print_json(self) -> None:
+        import json
+
+        seen, violation = self._seen, self._seen.violation
+        for step in self._steps:
+            click.echo(json.dumps({"type": "step", **step.as_json()}))
+        result = {
+            "type": "result",
+            "broken": violation.law.title if violation else None,
+            "says": violation.says if violation else None,
+            "exhausted": seen.is_exhausted,
+            "stopped_by": seen.stopped_by or None,
+            "states": seen.states,
+            "states_in_full": seen.states_in_full,
+            "transitions": seen.transitions,
+            "depth": seen.depth,
+            "ends": seen.ended,
+            "node_states": seen.node_states,
+            "core_steps": seen.core_steps,
+            "seconds": round(self._seconds, 3),
+        }
+        click.echo(json.dumps(result))
+
+    def _story(self) -> list[str]:
+        width = max((len(step.node) for step in self._steps), default=0)
+        return [step.line(width) for step in self._steps]
+
+    def _verdict(self) -> str:
+        violation = self._seen.violation
+        if violation is not None:
+            law = violation.law
+            return (
+                f"\nbroken after {len(self._steps)} steps, the fewest: {law.title}\n"
+                f"  the law:  {law.sentence}\n  seen:     {violation.says}"
+            )
+        if self._seen.is_exhausted:
+            return f"every state was seen: all {self._laws} laws hold, and each state can still end"
+        limit = f"--{self._seen.stopped_by}-max"
+        return (
+            f"stopped by {limit} before everything was seen; no law is broken so far, and whether "
+            "each state can still end is not known"
+        )
