@@ -19,16 +19,14 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 _SINGLE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",  # numpy: we use none of its linear algebra.
     "JE_ARROW_MALLOC_CONF": "background_thread:false",  # pyarrow's jemalloc.
 }
-_START = (
-    "import gc; gc.set_threshold(100_000, 50, 100); "
-    "from increstore.runtime.worker import main; main()"
-)
+_TUNE = "import gc; gc.set_threshold(100_000, 50, 100)"
+_START = "from increstore.runtime.worker import main; main()"
 
 
 def available_cores() -> int:
@@ -44,18 +42,23 @@ def worker_pairs() -> int:
 
 
 class WorkerNursery:
-    """The process that makes workers, as its parent holds it."""
+    """The process that makes workers, as its parent holds it.
 
-    def __init__(self) -> None:
+    It imports what every worker needs, and the modules `also`, once for all of them.
+    """
+
+    def __init__(self, also: Sequence[str] = ()) -> None:
+        self._also = tuple(also)
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
     def start(self) -> None:
         """Start the process; returns at once, while it imports."""
         self._socket, theirs = socket.socketpair()
+        code = "; ".join([_TUNE, *(f"import {module}" for module in self._also), _START])
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _START],
+                [sys.executable, "-c", code],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, **_SINGLE_THREAD},

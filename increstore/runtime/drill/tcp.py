@@ -108,15 +108,14 @@ async def play_over_tcp(drill: Drill, chair: Chair) -> None:
         Worker(host, {**spec, "host": host, "shards": shards, "drill": dict(about)})
         for host, shards in hosts.items()
     ]
+    maker = WorkerNursery(also=["increstore.runtime.drill.worker"])
     with ExitStack() as closing:
         async with trio.open_nursery() as nursery:
             cast = Cast(drill.journal, nursery)
             injector = LocalInjector(drill, lambda crash: stage.crash(crash))
             transport = FaultyTransport(tcp, injector)
             lock = prepared.directory.lock_fd
-            pool = DrillPool(
-                workers, WorkerNursery(), lock, drill.journal, tcp.set_address, injector
-            )
+            pool = DrillPool(workers, maker, lock, drill.journal, tcp.set_address, injector)
             stage = TcpStage(drill, cast, chair, transport, nursery, pool)
             closing.callback(pool.close)  # When nobody reads any more what the workers say.
             await nursery.start(transport.run)
