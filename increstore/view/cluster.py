@@ -1,0 +1,138 @@
+"""A whole restore as people see it, folded from the events of its journal, one by one.
+
+Rules of this file:
+- Nothing is shown that no event has said. What the coordinator has is told by its durable records;
+  what a shard does, by its own events; where both speak, the state is the sadder of the two.
+- A source shard whose scan has ended and of which the coordinator has no report is *unnotified*:
+  that is the state that must never be overlooked.
+- Events of another version, and events that are not for a view, change nothing but the clock.
+- Folding is O(1) an event; `dirty` names the shards that changed since it was last emptied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from increstore.view.folding import FOLDS
+from increstore.view.shards import BarrierView, FaultView, IncrementalView, ShardView
+
+if TYPE_CHECKING:
+    from increstore.journal import JournalEvent
+
+COORDINATOR = "coordinator"
+DOWN = ("crashed", "stopped", "cut")
+"""States that hide what a node was doing; it goes on with that when they end."""
+
+
+class ClusterView:
+    """The state of a restore after some number of events."""
+
+    def __init__(self) -> None:
+        self.title = ""
+        self.restore = ""
+        self.mode = ""
+        self.seed: int | None = None
+        self.scenario = ""
+        self.state = "waiting"
+        """A restore's state: "waiting", "running", "finalizing", "completed", "paused", .."""
+        self.reason = ""
+        self.generation = 0
+        self.started_at = 0
+        self.now = 0
+        """Nanoseconds since 1970 of the last event."""
+        self.events = 0
+        """Events folded."""
+        self.gaps = 0
+        """Events that the source says were left out."""
+        self.last_incremental = -1
+        self.incremental = -1
+        """The one that runs, or the last that did."""
+        self.incrementals: list[IncrementalView] = []
+        self.shards: dict[str, ShardView] = {}
+        self.barrier: BarrierView | None = None
+        self.faults: dict[str, FaultView] = {}
+        self.rows_applied = 0
+        self.expected_rows: dict[str, dict[int, int]] = {}
+        """By table and incremental, when the plan says so."""
+        self.dirty: dict[str, None] = {}
+        self.version = 0
+        """Rises with each event that changed anything to be seen."""
+
+    # --- What widgets ask.
+
+    @property
+    def sources(self) -> list[ShardView]:
+        return [shard for shard in self.shards.values() if shard.role == "source"]
+
+    @property
+    def targets(self) -> list[ShardView]:
+        return [shard for shard in self.shards.values() if shard.role == "target"]
+
+    @property
+    def unnotified(self) -> list[ShardView]:
+        """Sources that have ended a scan of which the coordinator knows nothing."""
+        return [shard for shard in self.shards.values() if shard.state == "unnotified"]
+
+    @property
+    def active_faults(self) -> list[FaultView]:
+        return [fault for fault in self.faults.values() if fault.state == "active"]
+
+    @property
+    def elapsed_ns(self) -> int:
+        return max(0, self.now - self.started_at) if self.started_at else 0
+
+    def table_names(self) -> list[str]:
+        return list(dict.fromkeys(shard.table for shard in self.shards.values() if shard.table))
+
+    def snapshot(self) -> ClusterView:
+        """A copy that shares nothing that changes: a checkpoint."""
+        copy = ClusterView()
+        for name, value in vars(self).items():
+            if isinstance(value, str | int | BarrierView | None):
+                setattr(copy, name, value)
+        copy.incrementals = [one.clone() for one in self.incrementals]
+        copy.shards = {name: shard.clone() for name, shard in self.shards.items()}
+        copy.faults = {name: fault.clone() for name, fault in self.faults.items()}
+        copy.expected_rows = self.expected_rows
+        copy.dirty = dict.fromkeys(self.shards)
+        return copy
+
+    # --- Folding.
+
+    def apply(self, event: JournalEvent) -> None:
+        """Take in one event."""
+        if not self.started_at:
+            self.started_at = event.at
+        self.now = max(self.now, event.at)
+        self.events += 1
+        fold = FOLDS.get(event.name)
+        if fold is not None:
+            fold(self, event.node, event.facts, event.at)
+            self.version += 1
+
+    def shard(self, name: str) -> ShardView:
+        """The shard of this name; one that nobody has told of yet is made."""
+        found = self.shards.get(name)
+        if found is None:
+            table, _, last = name.rpartition("/")
+            role = {"s": "source", "t": "target"}.get(last[:1], "coordinator") if table else ""
+            found = ShardView(name, role or COORDINATOR, table, since=self.now)
+            self.shards[name] = found
+        self.dirty[name] = None
+        return found
+
+    def incremental_at(self, number: int) -> IncrementalView:
+        """The incremental of this number; those before it exist as well then."""
+        while len(self.incrementals) <= number:
+            self.incrementals.append(IncrementalView(len(self.incrementals)))
+        self.last_incremental = max(self.last_incremental, number)
+        return self.incrementals[number]
+
+    def set_state(self, shard: ShardView, state: str, at: int) -> None:
+        """What the shard does now; while it is down, what it will go on with."""
+        if shard.state in DOWN and state not in DOWN:
+            shard.before_down = state
+        elif shard.state != state:
+            if state in DOWN:
+                shard.before_down = shard.state
+            shard.state, shard.since = state, at

@@ -1,0 +1,64 @@
+"""Events of lives, disks and faults, folded into a view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from increstore.view.shards import FaultView
+
+if TYPE_CHECKING:
+    from increstore.view.cluster import ClusterView
+
+COORDINATOR = "coordinator"
+Facts = dict[str, Any]
+
+
+def crashed(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    view.set_state(view.shard(node), "crashed", at)
+
+
+def back(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    """A new life: what the one before was doing is not known to it."""
+    shard = view.shard(node)
+    if shard.state == "crashed":
+        shard.life += 1
+        shard.state, shard.since = "idle", at
+        if shard.role == "source":
+            shard.incremental = shard.attempt = -1
+            shard.streams.clear()
+        if shard.role == COORDINATOR:
+            shard.state = "running"
+
+
+def storage_failed(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    shard = view.shard(node)
+    shard.error = str(facts.get("error", ""))
+    view.set_state(shard, "broken", at)
+
+
+def restarting(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    shard = view.shard(node)
+    shard.life += 1
+    view.set_state(shard, "idle", at)
+
+
+def fault_injected(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    name = str(facts.get("fault", "?"))
+    fault = view.faults.get(name)
+    if fault is None:
+        fault = view.faults[name] = FaultView(name, str(facts.get("kind", "")), "active", at)
+        fault.hits = 0
+    fault.state, fault.ended_at = "active", None
+    fault.hits += 1
+    fault.where = str(facts.get("where", "") or fault.where)
+    fault.detail = str(facts.get("detail", "") or fault.detail)
+
+
+def fault_ended(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    fault = view.faults.get(str(facts.get("fault", "?")))
+    if fault is not None:
+        fault.state, fault.ended_at = "ended", at
+
+
+def gap(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    view.gaps += int(facts.get("events", 0))

@@ -1,0 +1,183 @@
+"""One shard, and one incremental, as people see them. Plain values; `cluster` keeps them true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class StreamView:
+    """What one source shard's scan has sent to one target; orders are 1-based."""
+
+    source: str
+    target: str
+    incremental: int
+    attempt: int
+    sent: int = 0
+    """The highest order sent."""
+    watermark: int = 0
+    """The highest order known to be durable."""
+    rows: int = 0
+    """Rows applied."""
+
+
+@dataclass(slots=True)
+class AttemptView:
+    """One try of one scan. Times are nanoseconds since 1970; None: not yet."""
+
+    incremental: int
+    attempt: int
+    asked_at: int
+    ended_at: int | None = None
+    """When the source said that it has ended."""
+    reported_at: int | None = None
+    """When the coordinator had the report durably."""
+    status: str = ""
+    rows: int = 0
+    error: str = ""
+
+
+@dataclass(slots=True)
+class ShardView:
+    """A coordinator, source or target shard."""
+
+    name: str
+    role: str
+    """ "coordinator", "source" or "target"."""
+    table: str
+    state: str = "idle"
+    """A key of `glyphs.LOOKS`."""
+    since: int = 0
+    incremental: int = -1
+    attempt: int = 0
+    life: int = 1
+    rows_expected: int | None = None
+    rows_scanned: int = 0
+    rows_sent: int = 0
+    rows_applied: int = 0
+    unapplied: int = 0
+    """Batches sent and not applied."""
+    error: str = ""
+    retry_at: int | None = None
+    cut_by: str = ""
+    """The fault that cuts it off now."""
+    attempts: list[AttemptView] = field(default_factory=list)
+    """Newest last, at most `ATTEMPTS_KEPT`."""
+    streams: dict[tuple[str, str], StreamView] = field(default_factory=dict)
+    """By (source, target): those of the incremental at hand."""
+    before_down: str = "idle"
+
+    @property
+    def short(self) -> str:
+        """The last part of the name: `s3`."""
+        return self.name.rpartition("/")[2]
+
+    def clone(self) -> ShardView:
+        """A copy that shares nothing that changes."""
+        copy = ShardView(**{name: getattr(self, name) for name in _PLAIN})
+        copy.attempts = [_copied(attempt) for attempt in self.attempts]
+        copy.streams = {key: _copied_stream(stream) for key, stream in self.streams.items()}
+        return copy
+
+
+ATTEMPTS_KEPT = 40
+
+_PLAIN = tuple(
+    name for name in ShardView.__dataclass_fields__ if name not in ("attempts", "streams")
+)
+
+
+def _copied(attempt: AttemptView) -> AttemptView:
+    return AttemptView(
+        attempt.incremental,
+        attempt.attempt,
+        attempt.asked_at,
+        attempt.ended_at,
+        attempt.reported_at,
+        attempt.status,
+        attempt.rows,
+        attempt.error,
+    )
+
+
+def _copied_stream(stream: StreamView) -> StreamView:
+    return StreamView(
+        stream.source,
+        stream.target,
+        stream.incremental,
+        stream.attempt,
+        stream.sent,
+        stream.watermark,
+        stream.rows,
+    )
+
+
+@dataclass(slots=True)
+class IncrementalView:
+    """One position of the chain; 0 is the full backup."""
+
+    number: int
+    backup: str = ""
+    state: str = "waiting"
+    """ "waiting", "running", "sealing" or "done"."""
+    started_at: int | None = None
+    done_at: int | None = None
+    expected: int = 0
+    """Scans that must report."""
+    reported: dict[str, int] = field(default_factory=dict)
+    """Rows by source shard that has reported success, durably."""
+    sealed: dict[str, int] = field(default_factory=dict)
+    """Rows by target shard that has sealed."""
+    retries: int = 0
+
+    @property
+    def rows(self) -> int:
+        return sum(self.reported.values())
+
+    def clone(self) -> IncrementalView:
+        """A copy that shares nothing that changes."""
+        return IncrementalView(
+            self.number,
+            self.backup,
+            self.state,
+            self.started_at,
+            self.done_at,
+            self.expected,
+            dict(self.reported),
+            dict(self.sealed),
+            self.retries,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BarrierView:
+    """What the coordinator waits for, in its own words, as of `at` (nanoseconds since 1970)."""
+
+    at: int
+    says: str
+    question: str = ""
+    incremental: int = -1
+    answered: int = 0
+    waiters: tuple[dict[str, object], ...] = ()
+    """As the event has them: shard, attempt, since_s, heard_s, retry_s, unapplied, error."""
+
+
+@dataclass(slots=True)
+class FaultView:
+    """One injected fault. `state` is "active" or "ended"."""
+
+    id: str
+    kind: str
+    state: str
+    at: int
+    where: str = ""
+    detail: str = ""
+    hits: int = 1
+    ended_at: int | None = None
+
+    def clone(self) -> FaultView:
+        """A copy that shares nothing that changes."""
+        return FaultView(
+            self.id, self.kind, self.state, self.at, self.where, self.detail, self.hits,
+            self.ended_at,
+        )  # fmt: skip
