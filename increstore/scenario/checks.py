@@ -14,7 +14,7 @@ from increstore.scenario.fault_rules import Surroundings
 from increstore.scenario.model import WorkloadSpec
 from increstore.scenario.nodes import node_names
 from increstore.scenario.values import RATE_WHOLE
-from increstore.scenario.words import DROP_MARK, DROPS, EVENTS, FAULT_MARK, is_drop
+from increstore.scenario.words import DETAILS, DROP_MARK, DROPS, EVENTS, FAULT_MARK, is_drop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -167,4 +167,6 @@ def _wrong_mark(mark: str, ids: list[str], *, all_faults_known: bool) -> str:
         return "" if is_drop(why) else f"nothing is dropped as {why!r} {suggestion(why, DROPS)}"
     if mark in EVENTS:
         return ""
+    if mark in DETAILS:
+        return f"{mark} is a detail that only runs with a journal file tell"
     return f"unknown mark {mark!r} {suggestion(mark, [*EVENTS, 'fault: ID', 'dropped: WHY'])}"

@@ -8,7 +8,7 @@ from increstore.scenario import faults as f
 from increstore.scenario.complaints import listed, suggestion
 from increstore.scenario.nodes import GROUPS, ONE_OF, unknown_words
 from increstore.scenario.trigger import LastingFault
-from increstore.scenario.words import EVENTS, NODE_FACTS
+from increstore.scenario.words import DETAILS, EVENTS, NODE_FACTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -79,6 +79,9 @@ def end_mistakes(fault: AnyFault, around: Surroundings) -> Iterator[str]:
 def event_mistakes(place: str, match: EventMatch, around: Surroundings) -> Iterator[str]:
     """Mistakes in `after` or `until`."""
     facts = EVENTS.get(match.event)
+    if match.event in DETAILS:
+        yield f"{place}: {match.event} is a detail that only runs with a journal file tell"
+        return
     if facts is None:
         yield f"{place}: unknown event {match.event!r} {suggestion(match.event, list(EVENTS))}"
         return

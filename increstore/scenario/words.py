@@ -26,11 +26,6 @@ sent; some messages of the step sent."""
 DISK_OPERATIONS = ("append", "seal", "finalize", "log", "publish")
 
 _SCAN = ("incremental", "source", "attempt")
-_MESSAGE = (
-    "message", "to", "from", "restore", "incremental", "source", "attempt", "generation", "order",
-    "rows", "digest", "watermark", "status", "error", "reason", "detail",
-)  # fmt: skip
-
 EVENTS: dict[str, tuple[str, ...]] = {
     "restore.accepted": ("restore", "plan"),
     "coordinator.started": ("generation",),
@@ -51,9 +46,10 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "batch.rejected": (*_SCAN, "order", "error"),
     "storage.failed": ("error",),
     "shard.restarting": ("delay_s",),
-    "shard.recovered": ("generation",),
     "refused": ("by", "incremental", "reason", "detail"),
+    "coordinator.usurped": ("overtaken",),
     "worker.died": ("deaths",),
+    "events.lost": ("events",),
     "restore.interrupted": ("signal",),
     "restore.abandoned": ("signal",),
     "scan.asked": (*_SCAN, "generation"),
@@ -64,10 +60,6 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "rows.finalized": ("rows", "digest"),
     "barrier.waits": ("says",),
     "operator.asked": ("verb", "value"),
-    "message.sent": _MESSAGE,
-    "message.received": _MESSAGE,
-    "batch.applied": (*_SCAN, "order", "rows", "digest"),
-    "page.read": (*_SCAN, "page", "rows", "last"),
     "storage.corrupted": ("error",),
     "disk.power_lost": ("fate",),
     "restore.refused": ("reason",),
@@ -79,6 +71,13 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "fault.skipped": ("fault", "kind", "where", "detail"),
 }
 """Every event that may trigger or end a fault, with the facts that may narrow it."""
+
+DETAILS = (
+    "message.sent", "message.received", "batch.applied", "page.read", "shard.recovered",
+    "life.began", "restore.planned", "history.recovered", "tables.published",
+)  # fmt: skip
+"""Events that only a run with a journal file has: a fault that waits for one would make the file's
+presence change the run."""
 
 NODE_FACTS = ("source", "target", "by", "to", "from")
 """Facts that name a node: matched by selectors instead of by equality."""

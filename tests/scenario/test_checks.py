@@ -60,6 +60,10 @@ AT = '\nat = "1s"'
             "[expect] reached: unknown mark 'restore.pausd' (did you mean 'restore.paused'?)",
         ),
         (
+            '[expect]\nreached = ["batch.applied"]',
+            "[expect] reached: batch.applied is a detail that only runs with a journal file tell",
+        ),
+        (
             '[expect]\nnever = ["dropped: of another generaton"]',
             "[expect] never: nothing is dropped as 'of another generaton' "
             "(did you mean 'of another generation'?)",
@@ -110,6 +114,8 @@ def test_a_section_that_makes_no_sense_is_refused(text, mistake):
          "after: the chain has no incremental 4 (expected 0 to 3)"),
         ('kind="usurp"\nafter={event="scan.reported", node="one of sources"}',
          "after: node: 'one of sources' draws a node; an event is waited for at named ones"),
+        ('kind="usurp"\nafter={event="message.sent"}',
+         "after: message.sent is a detail that only runs with a journal file tell"),
         # Messages.
         ('kind="drop"\nmessage="Completion"', "unknown message 'Completion' (did you mean "
          "'CompletionNotification'?)"),

@@ -104,7 +104,7 @@ def test_a_moment_may_be_drawn():
         ('event = "storage.failed", node = ["coordinator", "t1"]', T1, "storage.failed", {}),
         ('event = "restore.paused", reason = "deadline"', COORDINATOR, "restore.paused",
          {"reason": "the stage deadline of 3 s passed"}),
-        ('event = "page.read", last = true', S0, "page.read", {"last": True}),
+        ('event = "changes.applied", watermark = 3', T0, "changes.applied", {"watermark": 3}),
     ],
 )  # fmt: skip
 def test_an_event_triggers_when_every_fact_given_is_there(after, node, name, facts):
@@ -131,6 +131,13 @@ def test_another_event_triggers_nothing(after, node, name, facts):
     director = a_director(f'kind = "usurp"\nafter = {{{after}}}')
     director.observe(5, node, name, facts)
     assert director.due(5) == []
+
+
+def test_a_fault_is_triggered_by_the_first_event_only():
+    director = a_director('kind = "usurp"\nafter = {event = "scan.reported"}')
+    for now in (5, 6):
+        director.observe(now, COORDINATOR, "scan.reported", {})
+    assert len(director.due(6)) == 1
 
 
 def test_only_matching_events_count_towards_the_nth():

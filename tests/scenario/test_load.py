@@ -329,3 +329,18 @@ def test_a_broken_part_hides_no_mistake_elsewhere_and_makes_none_up():
         '[heal] at: expected a duration such as "250ms", "3s", "2m" or "1h", got \'soon\'',
         "fault 2 (kind = \"crash\"): unknown record 'ScanReprted' (did you mean 'ScanReported'?)",
     ]
+
+
+def test_the_default_name_of_a_fault_does_not_move_when_one_before_it_is_broken():
+    found = mistakes(
+        """
+        [[fault]]
+        kind = "dorp"
+        [[fault]]
+        kind = "drop"
+        [[fault]]
+        kind = "drop"
+        id = "fault 1"
+        """
+    )
+    assert found == ["fault 1 (kind = \"dorp\"): unknown kind 'dorp' (did you mean 'drop'?)"]

@@ -172,6 +172,15 @@ def test_a_crash_at_a_point_may_last_until_an_event():
     assert director.due(3) == [a.Restart(COORDINATOR, "fault 1")]
 
 
+def test_a_point_that_was_struck_takes_no_other_node_while_it_waits_for_its_end():
+    director = a_director(
+        'kind = "crash"\nnode = "targets"\npoint = "after_append"\n'
+        'until = {event = "storage.failed"}'
+    )
+    assert director.crash_at(1, T0, "after_append", []) is not None
+    assert director.crash_at(2, T1, "after_append", []) is None
+
+
 def test_a_point_that_nobody_comes_to_is_told_as_skipped():
     director = a_director('kind = "crash"\nnode = "t0"\npoint = "after_send"\nduration = "1s"')
     director.due(SECOND)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from increstore.scenario.director import compile_scenario
@@ -82,6 +82,8 @@ def test_each_decision_has_a_name_of_its_own():
 
 
 @given(st.integers(0, RATE_WHOLE - 1))
+@example(29_999)
+@example(30_000)
 def test_the_share_of_what_is_left_out_is_the_one_asked_for(drawn):
     scenario = a_scenario('[swarm]\nomit = "30%"\n[[fault]]\nkind = "drop"')
     assert (settle(scenario, lambda label, bound: drawn).faults == ()) == (drawn < 30_000)

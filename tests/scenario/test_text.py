@@ -96,6 +96,14 @@ def test_every_kind_of_fault_is_read_as_it_was_written(kind):
     assert parse_scenario(to_toml(scenario), "again.toml") == scenario
 
 
+@pytest.mark.parametrize(
+    "text", ['"', "\\", "\n", "\t", "\x00", "\x7f", "\u2028", "\U0001f98a", "#"]
+)
+def test_any_text_may_be_a_title(text):
+    scenario = a_scenario().model_copy(update={"title": text})
+    assert parse_scenario(to_toml(scenario), "again.toml") == scenario
+
+
 def test_only_what_differs_from_the_defaults_is_written():
     scenario = a_scenario(
         """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import increstore
-from increstore.scenario.words import EVENTS, MESSAGES, RECORDS, is_drop, message_fields
+from increstore.scenario.words import DETAILS, EVENTS, MESSAGES, RECORDS, is_drop, message_fields
 
 PACKAGE = Path(increstore.__file__).parent
 PAGE = PACKAGE.parent / "docs" / "JSON.md"
@@ -75,10 +75,12 @@ def test_every_event_that_is_written_somewhere_may_trigger_a_fault_with_its_fact
             continue
         emitted += 1
         facts = {keyword.arg for keyword in call.keywords}
+        if name in DETAILS and facts == {"is_detail"}:
+            continue
         if name not in EVENTS or not facts <= set(EVENTS[name]):
             unknown.append((place, name, facts - set(EVENTS.get(name, ()))))
     assert emitted > 5
-    assert unknown == []
+    assert unknown == [], "add them to EVENTS (or to DETAILS) in scenario/words.py"
 
 
 def test_every_event_of_the_documented_history_may_trigger_a_fault():
@@ -87,7 +89,7 @@ def test_every_event_of_the_documented_history_may_trigger_a_fault():
     )
     names = set(re.findall(r"`([a-z]+\.[a-z_]+)`", tables))
     assert len(names) > 20
-    assert sorted(names - {"journal.opened"} - set(EVENTS)) == []
+    assert sorted(names - {"journal.opened"} - set(EVENTS) - set(DETAILS)) == []
 
 
 def test_there_are_thirteen_messages_and_every_record_has_a_name():
