@@ -1,0 +1,1 @@
+"""The bugs themselves, a module for each group of laws."""
