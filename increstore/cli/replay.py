@@ -84,11 +84,13 @@ def _tell(difference: Difference, first: str, second: str) -> None:
 def _show(lines: list[str]) -> None:
     import json
 
-    from increstore.journal import JournalEvent
+    from increstore.journal import DETAIL_EVENTS, JournalEvent
 
     began: int | None = None
     for line in lines[1:]:
         found = json.loads(line)
+        if found["event"] in DETAIL_EVENTS:
+            continue
         at = round(found.pop("t") * 1e9)
         began = at if began is None else began
         event = JournalEvent(at, found.pop("node"), found.pop("event"), found)

@@ -112,7 +112,7 @@ def restore_and_show(
         if journal_path is not None:
             journal_file = JournalFile(journal_path)
             stack.callback(journal_file.close)
-            journal.subscribe(journal_file)
+            journal.subscribe(journal_file, details=True)
         pool = ThreadPoolExecutor(1)
         # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
         stack.callback(pool.shutdown, wait=False)

@@ -64,7 +64,8 @@ class Commands:
         return self.state
 
     async def _play(self, prepared: Prepared) -> tuple[str, str]:
-        chair = self.chair = Chair(prepared, self.drill.coordinator, self.drill.journal)
+        drill = self.drill
+        chair = self.chair = Chair(prepared, drill.coordinator, drill.source, drill.journal)
         try:
             await PLAYS[self.request.on](self.drill, chair)
         except BaseExceptionGroup as group:

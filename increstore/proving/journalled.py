@@ -80,7 +80,7 @@ def replay(recorded: Recorded, lines: list[str]) -> Verdict:
     lines.append(_line(recorded.as_json()))
 
     def keep(event: JournalEvent) -> None:
-        lines.append(_line(event.as_json()))
+        lines.append(_line(event.in_detail()))
 
     outcome = simulate(
         setting,
@@ -88,6 +88,7 @@ def replay(recorded: Recorded, lines: list[str]) -> Verdict:
         tape=recorded.tape,
         crash_at=frozenset(recorded.crash_at),
         journal_to=keep,
+        details=True,
     )
     return verdict_of(recorded.scenario, setting, outcome, recorded.crash_at)
 

@@ -15,7 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from increstore.protocol.ready import Received, TimePassed
-from increstore.runtime.narrate import narrate_event, narrate_records
+from increstore.runtime.narrate import (
+    narrate_event,
+    narrate_life,
+    narrate_messages,
+    narrate_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,6 +81,7 @@ class Node:
 
     async def run(self) -> None:
         """Drive the core until `has_ended`; the nursery and all its tasks end with it."""
+        narrate_life(self._journal, self.name)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._receive)
             nursery.start_soon(self._send)
@@ -85,6 +91,10 @@ class Node:
     def has_ended(self) -> bool:
         """Whether the loop should stop; a role that ends overrides it."""
         return False
+
+    def narrate(self, event: Event) -> None:
+        """Tell of an event that the core was given."""
+        narrate_event(self._journal, self.name, event)
 
     def post(self, event: Event) -> None:
         """Give the core an event from this process: an operator's word, an effect's result."""
@@ -99,7 +109,7 @@ class Node:
 
     async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
         ready = self._core.step(monotonic_ns(), event)
-        narrate_event(self._journal, self.name, event)
+        self.narrate(event)
         if ready.records:
             failure = await self._performer.append(ready.records)
             if failure is not None:
@@ -111,6 +121,7 @@ class Node:
             self._performer.queue(effect)
             nursery.start_soon(self._perform, effect)
         if ready.messages:
+            narrate_messages(self._journal, self.name, ready.messages)
             self._outbox.extend(ready.messages)
             self._mail.set()
         return ready.wake_at

@@ -33,7 +33,7 @@ async def run_over_tcp(
     directory = {shard: host for host, shards in hosts.items() for shard in shards}
     directory[COORDINATOR] = COORDINATOR
     transport = TcpTransport(COORDINATOR, token, directory=directory, addresses={})
-    spec = worker_spec(prepared, token, directory)
+    spec = worker_spec(prepared, token, directory, details=journal.wants_details)
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards}) for host, shards in hosts.items()
     ]
@@ -60,10 +60,13 @@ def _shards_by_host(plan: RestorePlan) -> dict[str, list[str]]:
     return hosts
 
 
-def worker_spec(prepared: Prepared, token: bytes, directory: dict[str, str]) -> dict[str, object]:
-    """What every worker is told, whatever it hosts."""
+def worker_spec(
+    prepared: Prepared, token: bytes, directory: dict[str, str], *, details: bool
+) -> dict[str, object]:
+    """What every worker is told, whatever it hosts; `details`: its events are to have them."""
     return {
         "token": token.hex(),
         "directory": directory,
+        "details": details,
         "job": base64.b64encode(pickle.dumps(prepared.job)).decode(),
     }

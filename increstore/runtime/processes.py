@@ -4,7 +4,10 @@ Parent and worker talk over a socket pair, a JSON object a line:
 
     parent -> worker   {"spec": ..}, {"addresses": {host: [ip, port]}}
     worker -> parent   {"listening": [ip, port], "pid": ..}, {"event": [at, node, name, facts]},
-                       {"failed": {"kind": .., "text": ..}}, {"bug": ..}
+                       {"failed": {"kind": .., "text": ..}}, {"bug": ..},
+                       {"lost": how many events the parent was too slow for}
+
+An event that has details is longer: [at, node, name, facts, details, whether it is one itself].
 
 A worker whose socket ends has lost its parent and exits at once, whatever it is doing, so that not
 even `kill -9` of the parent leaves one behind. The target's lock is handed on to every worker: it
@@ -164,8 +167,10 @@ class WorkerPool:
 
     def _take(self, worker: Worker, line: dict[str, Any]) -> None:
         match line:
-            case {"event": [at, node, name, facts]}:
-                self._journal.relay(JournalEvent(at, node, name, facts))
+            case {"event": event}:
+                self._journal.relay(JournalEvent(*event))
+            case {"lost": number}:
+                self._journal.emit(worker.host, "events.lost", events=number)
             case {"listening": [ip, port]}:
                 worker.address = (ip, port)
             case {"failed": {"kind": kind, "text": text}}:
@@ -185,6 +190,12 @@ class WorkerPool:
         with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             async with worker.telling:
                 await worker.stream.send_all(json.dumps(line).encode() + b"\n")
+
+
+def plain_event(event: JournalEvent) -> list[Any]:
+    """As `JournalEvent(*plain)` takes it back."""
+    plain: list[Any] = [event.at, event.node, event.name, event.facts]
+    return [*plain, event.details, event.is_detail] if event.has_details else plain
 
 
 def _error_named(kind: str, text: str) -> IncrestoreError:

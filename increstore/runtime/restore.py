@@ -15,10 +15,12 @@ import trio
 
 from increstore.errors import ExitCode
 from increstore.protocol.coordinator import Coordinator, CoordinatorConfig, RestoreState
+from increstore.protocol.source_shard import SourceConfig
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
 from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
+from increstore.runtime.narrate import narrate_plan
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.runtime.spawn import WorkerNursery
 from increstore.runtime.tuning import tune_process
@@ -76,8 +78,9 @@ async def _run(
     started: WorkerNursery,
     early: EarlyPages | None,
 ) -> Outcome:
+    topology = topology_of(prepared.plan, prepared.job.restore)
     core = Coordinator(
-        topology_of(prepared.plan, prepared.job.restore),
+        topology,
         config,
         prepared.history,
         monotonic_ns(),
@@ -86,6 +89,7 @@ async def _run(
     )
     was_complete = core.state is RestoreState.COMPLETED
     if not was_complete:
+        narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), prepared.history)
         await _until_it_ends(prepared, core, journal, started, early)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()

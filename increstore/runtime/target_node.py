@@ -7,6 +7,7 @@ nothing is certain, so the node ends, and `run_target` starts a new one from wha
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 import trio
@@ -25,6 +26,7 @@ from increstore.protocol.ready import (
 )
 from increstore.protocol.records import GenerationSeen
 from increstore.protocol.target_shard import TargetShard
+from increstore.runtime.narrate import narrate_applied, narrate_recovery, narrate_seal
 from increstore.runtime.node import Node
 from increstore.store.seam import BatchInvalid
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from increstore.journal import Journal
+    from increstore.protocol.messages import StreamEvidence
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import Record
     from increstore.protocol.topology import TableTopology
@@ -60,7 +63,10 @@ class StorePerformer:
         self._lock = trio.Lock()
         self._waiting: deque[ApplyBatch] = deque()
         self.post: Callable[[Event], None]
-        self.failed = False
+        self.tell_applied: Callable[[Sequence[ApplyBatch]], None] = _tell_nobody
+        self.sealed: dict[int, Sequence[StreamEvidence]] = {}
+        """What was sealed in this life; for the journal only."""
+        self._failure: StoreFailed | None = None
         self._is_committing = False
 
     async def append(self, records: Sequence[Record]) -> Event | None:
@@ -86,6 +92,7 @@ class StorePerformer:
                 failure = await self._guarded(
                     self._store.seal, incremental, streams, limiter=self._threads.write
                 )
+                self.sealed[incremental] = streams
                 return failure or RunSealed(incremental)
             case FinalizeRows():
                 return await self._finalize()
@@ -102,7 +109,7 @@ class StorePerformer:
             return
         self._is_committing = True
         try:
-            while self._waiting and not self.failed:
+            while self._waiting and self._failure is None:
                 async with self._lock:
                     group = [self._waiting.popleft() for _ in range(self._group_size())]
                     event = await self._commit(group)
@@ -120,7 +127,8 @@ class StorePerformer:
         except BatchInvalid as invalid:
             return self._reject(group, invalid)
         except (StorageFailed, StorageCorrupted) as error:
-            return self._failure(error)
+            return self._fail(error)
+        self.tell_applied(group)
         for scan in dict.fromkeys(batch.scan for batch in group):
             watermark = max(batch.order for batch in group if batch.scan == scan)
             self.post(BatchesApplied(scan, watermark))
@@ -149,17 +157,22 @@ class StorePerformer:
         self, work: Callable[..., object], *args: object, limiter: trio.CapacityLimiter
     ) -> StoreFailed | None:
         async with self._lock:
-            if self.failed:
-                return None
+            if self._failure is not None:
+                return self._failure  # Not written: nothing may rest on it.
             try:
                 await trio.to_thread.run_sync(work, *args, limiter=limiter)
             except (StorageFailed, StorageCorrupted) as error:
-                return self._failure(error)
+                return self._fail(error)
         return None
 
-    def _failure(self, error: StorageFailed | StorageCorrupted) -> StoreFailed:
-        self.failed = True
-        return StoreFailed(str(error), corrupted=isinstance(error, StorageCorrupted))
+    def _fail(self, error: StorageFailed | StorageCorrupted) -> StoreFailed:
+        """From here on what is durable is not known, and nothing more is written."""
+        self._failure = StoreFailed(str(error), corrupted=isinstance(error, StorageCorrupted))
+        return self._failure
+
+
+def _tell_nobody(_: Sequence[ApplyBatch]) -> None:
+    """Nobody wants to know of every batch."""
 
 
 class TargetNode(Node):
@@ -175,10 +188,19 @@ class TargetNode(Node):
     ) -> None:
         super().__init__(name, core, endpoint, performer, journal)
         self._told_of_failure = False
+        self._store = performer
         performer.post = self.post
+        performer.tell_applied = partial(narrate_applied, journal, name)
 
     def has_ended(self) -> bool:
         return self._told_of_failure
+
+    def narrate(self, event: Event) -> None:
+        if isinstance(event, RunSealed):
+            streams = self._store.sealed[event.incremental]
+            narrate_seal(self._journal, self.name, event.incremental, streams)
+        else:
+            super().narrate(event)
 
     async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
         wake_at = await super()._step(nursery, event)
@@ -213,6 +235,7 @@ async def run_target(
         try:
             state = await trio.to_thread.run_sync(store.recover, limiter=threads.write)
             core = TargetShard(name, table, restore, state)
+            narrate_recovery(journal, name, state)
             performer = StorePerformer(store, threads)
             await make_node(name, core, endpoint, performer, journal).run()
         finally:

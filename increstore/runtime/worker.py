@@ -20,7 +20,7 @@ from increstore.journal import Journal, JournalEvent
 from increstore.runtime.cluster import host_shards
 from increstore.runtime.groups import first_expected
 from increstore.runtime.job import RestoreJob
-from increstore.runtime.processes import LineReader
+from increstore.runtime.processes import LineReader, plain_event
 from increstore.runtime.spawn import make_workers_on_demand
 from increstore.runtime.tuning import tune_process
 from increstore.transport.tcp import TcpTransport
@@ -39,13 +39,16 @@ class Reporter:
 
     def __init__(self, parent: trio.SocketStream) -> None:
         self._lines: deque[dict[str, Any]] = deque(maxlen=EVENTS_WAITING_MAX)
+        self._lost = 0
         self._news = trio.Event()
         self._parent = parent
 
     def event(self, event: JournalEvent) -> None:
-        self.say({"event": [event.at, event.node, event.name, event.facts]})
+        self.say({"event": plain_event(event)})
 
     def say(self, line: dict[str, Any]) -> None:
+        if len(self._lines) == EVENTS_WAITING_MAX:
+            self._lost += 1
         self._lines.append(line)
         self._news.set()
 
@@ -62,6 +65,10 @@ class Reporter:
     async def flush(self) -> None:
         while self._lines:
             lines = [self._lines.popleft() for _ in range(min(64, len(self._lines)))]
+            if self._lost:
+                # Whoever judges the run by its journal must know that it has holes.
+                lines.insert(0, {"lost": self._lost})
+                self._lost = 0
             text = b"".join(json.dumps(line, default=str).encode() + b"\n" for line in lines)
             # Half a line would garble the one that says why this worker ends.
             with trio.CancelScope(shield=True):
@@ -121,7 +128,7 @@ async def _serve(
     spec: Mapping[str, Any], reader: LineReader, reporter: Reporter, nursery: trio.Nursery
 ) -> None:
     journal = Journal()
-    journal.subscribe(reporter.event)
+    journal.subscribe(reporter.event, details=spec["details"])
     job = await trio.to_thread.run_sync(job_of, spec)
     transport = transport_of(spec)
     await nursery.start(transport.run)

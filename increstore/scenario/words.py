@@ -74,7 +74,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
 
 DETAILS = (
     "message.sent", "message.received", "batch.applied", "page.read", "shard.recovered",
-    "life.began", "restore.planned", "history.recovered", "tables.published",
+    "life.began", "restore.planned", "history.recovered", "tables.published", "data.lost",
+    "clock.changed",
 )  # fmt: skip
 """Events that only a run with a journal file has: a fault that waits for one would make the file's
 presence change the run."""

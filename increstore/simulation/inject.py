@@ -45,10 +45,10 @@ def carry_out(world: World, action: Action) -> None:  # noqa: C901 - one line an
             world.nodes[node].unpause()
         case actions.ClockJump(node, by_ns):
             world.nodes[node].wall_offset += by_ns
-            world.judge.clock_changed(world.now, node)
+            _change_clock(world, node)
         case actions.ClockDrift(node, ppm):
             world.nodes[node].drift(ppm)
-            world.judge.clock_changed(world.now, node)
+            _change_clock(world, node)
         case actions.Operate(verb, value):
             world.coordinator.handle(OperatorAsked(verb, value))
         case actions.ResetLink(a, b):
@@ -71,7 +71,7 @@ def _crash(world: World, action: actions.Crash) -> None:
             node.disk.wipe()
         else:
             node.disk.roll_back(action.rollback)
-        world.judge.rolled_back(world.now, node.name)
+        _lose_data(world, node.name)
     world.crash(node, action.restart_after_ns, action.fault)
 
 
@@ -84,11 +84,22 @@ def _damage_disk(world: World, action: actions.DiskAction) -> None:
             node.next_fate = "torn" if action.action == "torn" else "lost"
         case "bitflip":
             node.disk.flip_bit(node.draw("bit flip", max(1, node.disk.synced)))
-            world.judge.rolled_back(world.now, node.name)
+            _lose_data(world, node.name)
         case _:
             # The last durable write went elsewhere: it is missing, and so is what lay there.
             node.disk.misdirect(1 + node.draw("misdirected to", max(1, node.disk.synced - 1)))
-            world.judge.rolled_back(world.now, node.name)
+            _lose_data(world, node.name)
+
+
+def _lose_data(world: World, node: str) -> None:
+    """What was durable may be gone: whoever judges must know."""
+    world.judge.rolled_back(world.now, node)
+    world.tell_detail(node, "data.lost")
+
+
+def _change_clock(world: World, node: str) -> None:
+    world.judge.clock_changed(world.now, node)
+    world.tell_detail(node, "clock.changed")
 
 
 def _usurp(world: World) -> None:
@@ -99,6 +110,7 @@ def _usurp(world: World) -> None:
     new.disk.sync()
     overtaken.name = OVERTAKEN
     world.judge.usurped(world.now, OVERTAKEN)
+    world.tell(COORDINATOR, "coordinator.usurped", overtaken=OVERTAKEN)
     world.other_coordinators.append(overtaken)
     world.coordinator = world.nodes[COORDINATOR] = new
     new.life = overtaken.life

@@ -13,11 +13,17 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from increstore.protocol.ready import TimePassed
-from increstore.runtime.narrate import narrate_event, narrate_records
+from increstore.runtime.narrate import (
+    narrate_event,
+    narrate_life,
+    narrate_messages,
+    narrate_records,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from increstore.journal import Journal
     from increstore.protocol.ready import Effect, Event, Ready
     from increstore.protocol.records import Record
     from increstore.simulation.ambient import Span
@@ -71,6 +77,10 @@ class SimulatedNode(ABC):
     def stepped(self, event: Event) -> None:  # noqa: B027 - not every role ends by itself.
         """After everything that the step of `event` asked for has been begun."""
 
+    def narrate(self, journal: Journal, event: Event) -> None:
+        """Tell of an event that the core was given."""
+        narrate_event(journal, self.name, event)
+
     # --- Life.
 
     @property
@@ -90,6 +100,8 @@ class SimulatedNode(ABC):
         self.core = core
         self.world.director.came_up(self.address)
         self.judge.started(self.world.now, self.name, self.life, core)
+        if self.world.journal is not None:
+            narrate_life(self.world.journal, self.name)
         self.handle(TimePassed())
 
     def stop(self) -> None:
@@ -176,7 +188,7 @@ class SimulatedNode(ABC):
         world.steps += 1
         self.judge.stepped(world.now, self.name, core, event, ready)
         if world.journal is not None:
-            narrate_event(world.journal, self.name, event)
+            self.narrate(world.journal, event)
         self._wake_at = ready.wake_at
         if ready.records:
             if world.is_cut_off(self, "before_append", ready.records):
@@ -196,6 +208,8 @@ class SimulatedNode(ABC):
                 return
         for receiver, message in ready.messages:
             self.judge.sent(world.now, self.address, receiver, message)
+            if world.journal is not None:
+                narrate_messages(world.journal, self.address, ((receiver, message),))
             world.network.send(self.address, receiver, message)
             if world.is_cut_off(self, "after_send", ready.records):
                 return

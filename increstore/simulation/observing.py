@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from increstore.journal import Journal, JournalEvent
+from increstore.journal import Journal
 from increstore.simulation.ambient import SECOND
 
 if TYPE_CHECKING:
@@ -21,9 +21,20 @@ class SimulationJournal(Journal):
         super().__init__()
         self._world = world
 
-    def emit(self, node: str, name: str, **facts: Any) -> None:
+    def tell(
+        self,
+        node: str,
+        name: str,
+        facts: dict[str, Any],
+        details: dict[str, Any] | None = None,
+        *,
+        is_detail: bool = False,
+    ) -> None:
         world = self._world
-        if name in world.director.wanted:
+        if not is_detail and name in world.director.wanted:
             world.director.observe(world.now, node, name, facts)
             world.look_at_director_soon()
-        self.relay(JournalEvent(WALL_NS + world.now, node, name, facts))
+        super().tell(node, name, facts, details, is_detail=is_detail)
+
+    def clock(self) -> int:
+        return WALL_NS + self._world.now

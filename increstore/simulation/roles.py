@@ -31,6 +31,12 @@ from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.target_shard import TargetShard
 from increstore.protocol.topology import COORDINATOR, table_of
+from increstore.runtime.narrate import (
+    narrate_applied,
+    narrate_plan,
+    narrate_recovery,
+    narrate_seal,
+)
 from increstore.simulation.ambient import MS, Span
 from increstore.simulation.disk import DiskCorrupted
 from increstore.simulation.disk_node import DiskNode
@@ -42,7 +48,8 @@ from increstore.simulation.strikes import Strike
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from increstore.protocol.messages import ScanId
+    from increstore.journal import Journal
+    from increstore.protocol.messages import ScanId, StreamEvidence
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
     from increstore.simulation.disk import Frame
@@ -107,6 +114,14 @@ class SimulatedTarget(DiskNode):
         super().__init__(world, name)
         self._table = world.topology.table(table_of(name))
         self.store = SimulatedStore(world.workload, self._table.table)
+        self._seal: Sequence[StreamEvidence] = ()
+        """The streams of the last seal that was written."""
+
+    def narrate(self, journal: Journal, event: Event) -> None:
+        if isinstance(event, RunSealed):
+            narrate_seal(journal, self.name, event.incremental, self._seal)
+        else:
+            super().narrate(journal, event)
 
     def make_core(self) -> TargetShard | None:
         self.store = SimulatedStore(self.world.workload, self._table.table)
@@ -118,6 +133,8 @@ class SimulatedTarget(DiskNode):
             return None
         state = self.store.state()
         self.judge.recovered(self.world.now, self.name, state)
+        if self.world.journal is not None:
+            narrate_recovery(self.world.journal, self.name, state)
         return TargetShard(self.name, self._table, self.world.topology.restore, state)
 
     def append(self, records: Sequence[Record]) -> None:
@@ -161,6 +178,7 @@ class SimulatedTarget(DiskNode):
                 self.appended()
             case "seal":
                 judge.sealed(now, name, work[0].incremental, work[0].streams)
+                self._seal = work[0].streams
                 self.handle(RunSealed(work[0].incremental))
             case _:
                 rows, digest = frames[0][1:]
@@ -173,6 +191,8 @@ class SimulatedTarget(DiskNode):
         for batch in batches:
             judge.applied(now, self.name, batch.scan, batch.order, batch.rows, batch.digest)
             ends[batch.scan] = batch.order
+        if self.world.journal is not None:
+            narrate_applied(self.world.journal, self.name, batches)
         for scan, order in ends.items():
             self.handle(BatchesApplied(scan, order))
 
@@ -210,6 +230,9 @@ class SimulatedCoordinator(DiskNode):
             world.storage_corrupted(self.name, str(error))
             return None
         self.judge.recovered(world.now, self.name, history)
+        if world.journal is not None:
+            config, source = world.config, world.source_config
+            narrate_plan(world.journal, self.name, self.topology, config, source, history)
         now = self.clock(world.now)
         wall = world.wall_ns(self)
         return Coordinator(self.topology, world.config, history, now, wall, self.fingerprint)

@@ -66,6 +66,7 @@ def simulate(
     record: bool = False,
     crash_at: frozenset[int] = frozenset(),
     journal_to: Callable[[JournalEvent], None] | None = None,
+    details: bool = False,
     keep_strikes: bool = False,
 ) -> SimulatedOutcome:
     """Play the scenario once; the same arguments give the same outcome, digest and journal.
@@ -86,6 +87,7 @@ def simulate(
         ends_within=settled.heal.at + settled.expect.within,
         crash_at=crash_at,
         journal_to=journal_to,
+        details=details,
         keep_strikes=keep_strikes,
     )
     violation: InvariantViolated | None = None

@@ -58,6 +58,7 @@ class World(Timeline):
         ends_within: int,
         crash_at: frozenset[int] = frozenset(),
         journal_to: Callable[[JournalEvent], None] | None = None,
+        details: bool = False,
         keep_strikes: bool = False,
     ) -> None:
         """`crash_at` are crash points by number, in the order this world meets them; a restore
@@ -93,7 +94,7 @@ class World(Timeline):
         if journal_to is not None or director.wanted:
             self.journal = SimulationJournal(self)
             if journal_to is not None:
-                self.journal.subscribe(journal_to)
+                self.journal.subscribe(journal_to, details=details)
         self.nodes: dict[str, SimulatedNode] = {}
         self.targets: dict[str, SimulatedTarget] = {}
         for table in self.topology.tables:
@@ -182,6 +183,11 @@ class World(Timeline):
         """A journal event that is not a core's."""
         if self.journal is not None:
             self.journal.emit(node, name, **facts)
+
+    def tell_detail(self, node: str, name: str) -> None:
+        """The same, for those who judge the run by its journal."""
+        if self.journal is not None:
+            self.journal.tell(node, name, {}, is_detail=True)
 
     def strikes(self, rate: int, node: SimulatedNode, purpose: str) -> bool:
         """Whether ambient chance strikes now; draws that do are those at the end, 0 never."""

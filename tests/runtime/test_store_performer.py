@@ -7,7 +7,9 @@ import threading
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from increstore.protocol.ready import BatchesApplied
+from increstore.errors import StorageFailed
+from increstore.protocol.ready import BatchesApplied, SealRun, StoreFailed
+from increstore.protocol.records import GenerationSeen
 from increstore.runtime.target_node import StorePerformer, Threads
 from increstore.store.memory import MemoryStore
 from tests.store.builders import a_layout, batches_of, upsert
@@ -53,3 +55,34 @@ async def test_while_one_group_is_written_the_tasks_of_later_batches_end_and_wai
 
     assert store.groups == [[1], list(range(2, 34)), list(range(34, 41))]
     assert [event.watermark for event in applied] == [1, 33, 40]
+
+
+class FullStore(MemoryStore):
+    """Cannot append, and could do everything else."""
+
+    def __init__(self) -> None:
+        super().__init__(a_layout())
+
+    def append(self, batches) -> None:
+        raise StorageFailed("the disk is full; free some space")
+
+
+async def test_after_a_failed_write_nothing_counts_as_written():
+    """D6. A generation or a seal that is believed to be durable would be told to others."""
+    store = FullStore()
+    store.recover()
+    performer = StorePerformer(store, Threads(2))
+    told: list[object] = []
+    performer.post = told.append
+    (batch,) = batches_of([upsert(1)], 0)
+    performer.queue(batch)
+
+    with trio.fail_after(20):
+        await performer.perform(batch)
+        generation = await performer.append([GenerationSeen(2)])
+        seal = await performer.perform(SealRun(0, ()))
+
+    assert [type(event) for event in told] == [StoreFailed]
+    assert isinstance(generation, StoreFailed)
+    assert isinstance(seal, StoreFailed)
+    assert store.recover().generation == 0

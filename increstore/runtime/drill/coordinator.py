@@ -14,6 +14,7 @@ from increstore.runtime.cluster import topology_of
 from increstore.runtime.coordinator_node import CoordinatorPerformer
 from increstore.runtime.drill.life import LifeGuard
 from increstore.runtime.drill.nodes import TroubledCoordinator
+from increstore.runtime.narrate import narrate_plan
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.store.coordinator_log import CoordinatorLog
 from increstore.store.faulty import FaultyLog, guarded
@@ -22,6 +23,7 @@ from increstore.store.publish import publish
 if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.policy import CoordinatorConfig
+    from increstore.protocol.source_shard import SourceConfig
     from increstore.runtime.drill.injector import Injector
     from increstore.runtime.drill.life import Life
     from increstore.runtime.prepare import Prepared
@@ -34,6 +36,8 @@ class Chair:
 
     prepared: Prepared
     config: CoordinatorConfig
+    source: SourceConfig
+    """What the sources keep to; for the journal only."""
     journal: Journal
     wall_offset_ns: int = 0
     """How far its wall clock is off, from the next life on."""
@@ -51,8 +55,10 @@ class Chair:
         try:
             history = await trio.to_thread.run_sync(log.replay)
             plan = self.prepared.plan
+            topology = topology_of(plan, self.prepared.job.restore)
+            narrate_plan(self.journal, COORDINATOR, topology, self.config, self.source, history)
             core = self.core = Coordinator(
-                topology_of(plan, self.prepared.job.restore),
+                topology,
                 self.config,
                 history,
                 monotonic_ns(),

@@ -103,7 +103,7 @@ async def play_over_tcp(drill: Drill, chair: Chair) -> None:
     directory[COORDINATOR] = COORDINATOR
     tcp = TcpTransport(COORDINATOR, token, directory=directory, addresses={})
     about = {"asks": questions_of(drill.scenario), "source": asdict(drill.source)}
-    spec = worker_spec(prepared, token, directory)
+    spec = worker_spec(prepared, token, directory, details=drill.journal.wants_details)
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards, "drill": dict(about)})
         for host, shards in hosts.items()

@@ -33,7 +33,7 @@ async def serve_in_drill(
     """Host the shards of `spec`, whose "drill" says what is to be asked."""
     drill = spec["drill"]
     journal = Journal()
-    journal.subscribe(reporter.event)
+    journal.subscribe(reporter.event, details=spec["details"])
     job = await trio.to_thread.run_sync(job_of, spec)
     tcp = transport_of(spec)
     injector = RemoteInjector(reporter.say, drill["asks"])
