@@ -94,12 +94,14 @@ def _damage_disk(world: World, action: actions.DiskAction) -> None:
 def _lose_data(world: World, node: str) -> None:
     """What was durable may be gone: whoever judges must know."""
     world.judge.rolled_back(world.now, node)
-    world.tell_detail(node, "data.lost")
+    if world.journal is not None:
+        world.journal.tell(node, "data.lost", {}, is_detail=True)
 
 
 def _change_clock(world: World, node: str) -> None:
     world.judge.clock_changed(world.now, node)
-    world.tell_detail(node, "clock.changed")
+    if world.journal is not None:
+        world.journal.tell(node, "clock.changed", {}, is_detail=True)
 
 
 def _usurp(world: World) -> None:

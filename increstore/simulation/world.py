@@ -184,11 +184,6 @@ class World(Timeline):
         if self.journal is not None:
             self.journal.emit(node, name, **facts)
 
-    def tell_detail(self, node: str, name: str) -> None:
-        """The same, for those who judge the run by its journal."""
-        if self.journal is not None:
-            self.journal.tell(node, name, {}, is_detail=True)
-
     def strikes(self, rate: int, node: SimulatedNode, purpose: str) -> bool:
         """Whether ambient chance strikes now; draws that do are those at the end, 0 never."""
         if not rate or self.now >= self.ambient.heals_at:
