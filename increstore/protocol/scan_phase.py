@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from increstore.protocol.ledger import ScanEntry
 
 _MISDIRECTED = (Reason.UNKNOWN_RESTORE, Reason.UNKNOWN_SHARD)
+_OVERTAKEN = (Reason.STALE_INCREMENTAL, Reason.STALE_ATTEMPT)
+"""Of the scan that is awaited: the shard was asked for a later one, and our history has lost it."""
 
 
 class ScanPhase(Phase):
@@ -174,9 +176,12 @@ class ScanPhase(Phase):
             if refused.reason in _MISDIRECTED:
                 self._take_report(_as_report(refused.scan, refused))
                 return
+            if refused.reason in _OVERTAKEN:
+                self.desk.fail(f"{_refusal_of(sender, refused)}; the log has lost records")
+                return
             self.asking.hear(sender, self.desk.now)
         elif refused.scan is None and refused.reason is Reason.STORAGE_CORRUPTED:
-            self.desk.fail(f"{sender}: {refused.reason.value}: {refused.detail}")
+            self.desk.fail(_refusal_of(sender, refused))
             return
         self.desk.drop(f"refused: {refused.reason.value}")
 
@@ -195,3 +200,7 @@ def _as_report(scan: ScanId, refused: Refused) -> CompletionNotification:
     """A shard that says it is not the one meant will never scan: the same as a fatal report."""
     error = f"{refused.reason.value}: {refused.detail}"
     return CompletionNotification(scan, refused.generation, Status.FATAL, 0, (), error)
+
+
+def _refusal_of(sender: str, refused: Refused) -> str:
+    return f"{sender}: {refused.reason.value}: {refused.detail}"

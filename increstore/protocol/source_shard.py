@@ -4,8 +4,8 @@ Rules of this file (the fences; the work is in `source_scan`):
 - The highest generation commands. Within one generation only a higher (incremental, attempt)
   replaces the scan at hand; a newer coordinator is obeyed whatever it asks, because its history
   is durable and ours is not.
-- Every accepted `StartScan` is answered: by a sample while the scan lives, by its report once it
-  has ended, as often as it is asked.
+- Every `StartScan` is answered, as often as it is asked: by a sample while the scan lives, by its
+  report once it has ended, by a refusal when it is not for us or comes too late.
 - Nothing here is durable: after a crash the coordinator asks again, and the targets' watermarks
   say what is still owed.
 """
@@ -154,6 +154,7 @@ class SourceShard:
         if self._scan is None or (self._scan.scan != message.scan):
             if not is_newer and self._scan is not None and not _is_later(message, self._scan):
                 self._drop("overtaken StartScan")
+                self._outbox.send(sender, _refusal(message, _overtaken(message, self._scan)))
                 return
             self._scan = SourceScan(message.scan, message.generation, self._config, self._outbox)
             self._sweep_at = now + self._config.progress_ns
@@ -219,6 +220,16 @@ class SourceShard:
 def _is_later(message: StartScan, scan: SourceScan) -> bool:
     asked, at_hand = message.scan, scan.scan
     return (asked.incremental, asked.attempt) > (at_hand.incremental, at_hand.attempt)
+
+
+def _overtaken(message: StartScan, scan: SourceScan) -> Objection:
+    """One that was late on its way is answered in vain; one that is meant tells that the history
+    of whoever asks has lost what it had asked before."""
+    asked, at_hand = message.scan, scan.scan
+    is_older = asked.incremental < at_hand.incremental
+    told = f"was asked for incremental {at_hand.incremental}, attempt {at_hand.attempt} already"
+    reason = Reason.STALE_INCREMENTAL if is_older else Reason.STALE_ATTEMPT
+    return reason, f"{at_hand.source} {told}"
 
 
 def _refusal(message: StartScan, objection: Objection) -> Refused:

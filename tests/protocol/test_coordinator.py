@@ -456,13 +456,32 @@ def test_whoever_speaks_to_an_ended_restore_is_told_to_stop():
     assert bench.hears(TARGETS[0], refusal(bench, Reason.STALE_GENERATION)).messages == ()
 
 
-def test_a_shard_that_says_it_is_not_the_one_meant_fails_the_restore():
+@pytest.mark.parametrize(
+    "reason",
+    [
+        Reason.UNKNOWN_RESTORE,
+        Reason.UNKNOWN_SHARD,
+        Reason.STALE_INCREMENTAL,
+        Reason.STALE_ATTEMPT,
+    ],
+)
+def test_a_shard_that_will_never_do_the_awaited_scan_fails_the_restore(reason):
+    """It is not the one meant, or it knows of more than our history: parts of that are lost."""
     bench = a_coordinator()
 
-    bench.hears(SOURCES[0], refusal(bench, Reason.UNKNOWN_RESTORE, scan_id()))
+    bench.hears(SOURCES[0], refusal(bench, reason, scan_id()))
 
     assert bench.core.state is RestoreState.FAILED
-    assert "unknown restore: because" in bench.core.reason
+    assert f"{reason.value}: because" in bench.core.reason
+
+
+def test_a_refusal_of_an_attempt_that_is_over_changes_nothing():
+    bench = a_coordinator()
+    bench.is_told(bench.fails())
+
+    bench.hears(SOURCES[0], refusal(bench, Reason.STALE_ATTEMPT, scan_id(attempt=1)))
+
+    assert bench.core.state is RestoreState.RUNNING
 
 
 def test_a_coordinator_that_was_overtaken_falls_silent():

@@ -315,15 +315,26 @@ def test_a_higher_attempt_abandons_the_one_at_hand():
     assert source.hears(applied(1)).messages == ()  # Of the attempt that is over.
 
 
-@pytest.mark.parametrize("late", [{"attempt": 1}, {"incremental": 0, "attempt": 9}])
-def test_an_overtaken_start_scan_of_the_same_generation_is_ignored(late):
-    """S2."""
+@pytest.mark.parametrize(
+    ("late", "reason"),
+    [
+        ({"attempt": 1}, Reason.STALE_ATTEMPT),
+        ({"incremental": 0, "attempt": 9}, Reason.STALE_INCREMENTAL),
+    ],
+)
+def test_an_overtaken_start_scan_of_the_same_generation_is_refused_and_changes_nothing(
+    late, reason
+):
+    """S2. Found by a coordinator whose log was lost: silence was a wait without an end."""
     source = SourceBench()
     source.starts(incremental=1, attempt=2)
 
     ready = source.starts(**{"incremental": 1, **late})
 
-    assert ready.messages == ready.effects == ()
+    ((receiver, refusal),) = ready.messages
+    assert (receiver, refusal.reason) == (COORDINATOR, reason)
+    assert refusal.detail == "orders/s0 was asked for incremental 1, attempt 2 already"
+    assert ready.effects == ()
     assert source.core.view().scan == scan_id(incremental=1, attempt=2)
 
 
