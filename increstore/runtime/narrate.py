@@ -67,6 +67,15 @@ def narrate_messages(
             journal.tell(node, "message.sent", facts, is_detail=True)
 
 
+def narrate_loss(
+    journal: Journal, sender: str, receiver: str, message: m.Message, why: str
+) -> None:
+    """A detail: a message that was sent will not arrive (or one copy of it)."""
+    if journal.wants_details:
+        facts = {"from": sender, "to": receiver, "why": why, **d.of_message(message)}
+        journal.tell(sender, "message.lost", facts, is_detail=True)
+
+
 def narrate_applied(journal: Journal, node: str, batches: Sequence[ApplyBatch]) -> None:
     """A detail: batches that are durable now, each with its watermark."""
     if journal.wants_details:

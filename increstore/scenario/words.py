@@ -73,7 +73,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
 """Every event that may trigger or end a fault, with the facts that may narrow it."""
 
 DETAILS = (
-    "message.sent", "message.received", "batch.applied", "page.read", "shard.recovered",
+    "message.sent", "message.received", "message.lost", "batch.applied", "page.read", "shard.recovered",
     "life.began", "restore.planned", "history.recovered", "tables.published", "data.lost",
     "clock.changed",
 )  # fmt: skip

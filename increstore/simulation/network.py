@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from increstore.errors import RemoteProtocolError
 from increstore.protocol.ready import Received
+from increstore.runtime.narrate import narrate_loss
 from increstore.simulation.ambient import MS, RATE_WHOLE
 from increstore.simulation.strikes import Strike
 from increstore.transport.codec import decode, encode
@@ -110,7 +111,7 @@ class Network:
         if self._world.now < ambient.heals_at and ambient.troubles_messages:
             if self._strikes(f"{label} loss", ambient.loss):
                 self._note("loss", link, kind, number)
-                self._lose(link)
+                self._lose(link, header, payload)
                 return
             for damage, rate in (("corrupt", ambient.corrupt), ("truncate", ambient.truncate)):
                 if self._strikes(f"{label} {damage}", rate):
@@ -164,7 +165,7 @@ class Network:
         if fate.reset:
             self.reset(link.sender, link.receiver)
         if not fate.copies:
-            self.counters["lost"] += 1
+            self._lost(header, payload, fate.fault)
         for extra in fate.copies:
             # What a fault delays may be overtaken: on a stream too, as if sent again later.
             in_order = fate.keeps_order or not extra
@@ -181,10 +182,18 @@ class Network:
             link.epoch += 1
             link.down_until = self._world.now + RECONNECT_NS
 
-    def _lose(self, link: Link) -> None:
-        self.counters["lost"] += 1
+    def _lose(self, link: Link, header: bytes, payload: Payload | None) -> None:
+        self._lost(header, payload, "loss (drawn)")
         if self._ambient.is_stream:
             self.reset(link.sender, link.receiver)
+
+    def _lost(self, header: bytes, payload: Payload | None, why: str) -> None:
+        """Count it, and tell a journal that wants to know of each message."""
+        self.counters["lost"] += 1
+        journal = self._world.journal
+        if journal is not None and journal.wants_details:
+            sender, receiver, message = decode(header, payload)
+            narrate_loss(journal, sender, receiver, message, why)
 
     # --- On the way.
 
@@ -224,23 +233,27 @@ class Network:
             del frame[place:]
         else:
             frame[place] ^= 0x40
-        self._world.at(
-            self._world.now + latency, 0, self._arrive_damaged, (link, link.epoch, frame)
-        )
+        world, arrival = self._world, self._world.now + latency
+        world.at(arrival, 0, self._arrive_damaged, (link, link.epoch, frame, header, payload))
 
     def _arrive(self, arg: tuple[Link, int, int, bytes, Payload | None]) -> None:
         link, epoch, life, header, payload = arg
         world = self._world
-        if epoch != link.epoch or (life >= 0 and life != world.life_of(link.receiver)):
-            self.counters["lost"] += 1
+        if epoch != link.epoch:
+            self._lost(header, payload, "the connection broke")
+            return
+        if life >= 0 and life != world.life_of(link.receiver):
+            self._lost(header, payload, "its receiver went down")
             return
         sender, receiver, message = decode(header, payload)
         self.counters["delivered"] += 1
         world.trace(header)
-        world.deliver(receiver, Received(sender, message))
+        if not world.deliver(receiver, Received(sender, message)):
+            self._lost(header, payload, "its receiver is down")
 
-    def _arrive_damaged(self, arg: tuple[Link, int, bytearray]) -> None:
-        link, epoch, frame = arg
+    def _arrive_damaged(self, arg: tuple[Link, int, bytearray, bytes, Payload | None]) -> None:
+        link, epoch, frame, header, payload = arg
+        self._lost(header, payload, "its frame was damaged")
         if epoch != link.epoch:
             return
         self.counters["refused"] += 1

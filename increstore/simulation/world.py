@@ -160,16 +160,17 @@ class World(Timeline):
     def life_of(self, node: str) -> int:
         return self.nodes[node].life
 
-    def deliver(self, receiver: str, event: Received) -> None:
-        """A message has arrived; nobody hears it when the node is down."""
+    def deliver(self, receiver: str, event: Received) -> bool:
+        """A message has arrived; False when nobody hears it, because the node is down."""
         node = self.nodes[receiver]
         if receiver == COORDINATOR and self.other_coordinators:
             self._deliver_to_coordinators(event)
         elif node.core is None:
-            self.network.counters["lost"] += 1
+            return False
         else:
             self.judge.received(self.now, event.sender, receiver, event.message)
             node.handle(event)
+        return True
 
     def _deliver_to_coordinators(self, event: Received) -> None:
         """Every coordinator that is up hears what is said to any."""

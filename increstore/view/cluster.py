@@ -52,8 +52,6 @@ class ClusterView:
         self.barrier: BarrierView | None = None
         self.faults: dict[str, FaultView] = {}
         self.rows_applied = 0
-        self.expected_rows: dict[str, dict[int, int]] = {}
-        """By table and incremental, when the plan says so."""
         self.dirty: dict[str, None] = {}
         self.version = 0
         """Rises with each event that changed anything to be seen."""
@@ -93,7 +91,6 @@ class ClusterView:
         copy.incrementals = [one.clone() for one in self.incrementals]
         copy.shards = {name: shard.clone() for name, shard in self.shards.items()}
         copy.faults = {name: fault.clone() for name, fault in self.faults.items()}
-        copy.expected_rows = self.expected_rows
         copy.dirty = dict.fromkeys(self.shards)
         return copy
 

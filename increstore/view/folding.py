@@ -42,7 +42,7 @@ FOLDS: dict[str, Fold] = {
     "message.sent": shard_folds.sent,
     "node.crashed": fault_folds.crashed,
     "node.restarted": fault_folds.back,
-    "node.started": fault_folds.back,
+    "life.began": fault_folds.back,
     "storage.failed": fault_folds.storage_failed,
     "storage.corrupted": fault_folds.storage_failed,
     "shard.restarting": fault_folds.restarting,

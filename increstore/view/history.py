@@ -81,8 +81,12 @@ class History:
 
     def events(self, start: int, stop: int) -> Iterator[JournalEvent]:
         """Those from `start` up to, not including, `stop`."""
-        for index in range(max(0, start), min(stop, len(self._times))):
-            yield self.event(index)
+        index, stop = max(0, start), min(stop, len(self._times))
+        while index < stop:
+            chunk, place = divmod(index, CHUNK_EVENTS)
+            found = self._chunk(chunk)[place : place + stop - index]
+            yield from found
+            index += len(found)
 
     def view_at(self, count: int) -> ClusterView:
         """The view after the first `count` events: a copy of the caller's own."""
@@ -149,7 +153,10 @@ class History:
 
 
 def _pack(events: list[JournalEvent]) -> bytes:
-    rows = [(event.at, event.node, event.name, event.facts) for event in events]
+    rows = [
+        (event.at, event.node, event.name, event.facts, event.details, event.is_detail)
+        for event in events
+    ]
     return zlib.compress(msgpack.packb(rows, default=str, unicode_errors="surrogatepass"), 1)
 
 

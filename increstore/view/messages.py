@@ -70,7 +70,7 @@ class MessagePairs:
     def _sent(self, index: int, event: JournalEvent) -> None:
         facts = event.facts
         message = MessageView(
-            index, str(facts.get("message", "?")), event.node, str(facts.get("to", "?")), facts,
+            index, str(facts.get("kind", "?")), event.node, str(facts.get("to", "?")), facts,
             event.at,
         )  # fmt: skip
         self.messages.append(message)
@@ -82,7 +82,7 @@ class MessagePairs:
         sender = str(facts.get("from", "?"))
         waiting = self._open.get(_key(sender, event.node, facts))
         if not waiting:
-            kind = str(facts.get("message", "?"))
+            kind = str(facts.get("kind", "?"))
             again = MessageView(index, kind, sender, event.node, facts, None, event.at, "duplicate")
             self.messages.append(again)
             return
@@ -102,7 +102,7 @@ class MessagePairs:
 
 def _key(sender: str, receiver: str, facts: dict[str, Any]) -> tuple[Any, ...]:
     content = tuple(facts.get(name) for name in _CONTENT)
-    return (sender, receiver, facts.get("message"), *content)
+    return (sender, receiver, facts.get("kind"), *content)
 
 
 def pair(events: Iterable[tuple[int, JournalEvent]]) -> list[MessageView]:

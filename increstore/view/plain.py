@@ -12,11 +12,17 @@ if TYPE_CHECKING:
 
 SAMPLES = frozenset(
     {
-        "scan.progress", "changes.applied", "batch.applied", "page.read", "message.sent",
-        "message.received", "barrier.waits", "completion.received", "scan.asked",
+        "barrier.waits", "batch.applied", "changes.applied", "completion.received",
+        "history.recovered", "life.began", "message.lost", "message.received", "message.sent",
+        "page.read", "restore.planned", "scan.asked", "scan.progress", "shard.recovered",
+        "tables.published",
     }
 )  # fmt: skip
 """Events that are too many, and say too little, to be read out one by one."""
+
+
+PATIENCE_NS = 300_000_000
+"""A report may be on its way for so long before its absence is told."""
 
 
 class PlainLines:
@@ -24,7 +30,8 @@ class PlainLines:
 
     def __init__(self, view: ClusterView) -> None:
         self._view = view
-        self._states: dict[str, str] = {}
+        self._missing: dict[str, bool] = {}
+        """Shards whose report is missing, and whether that has been told."""
         self._barrier = ""
 
     def lines_of(self, event: JournalEvent) -> list[str]:
@@ -32,20 +39,32 @@ class PlainLines:
         view = self._view
         lines = [] if event.name in SAMPLES else [event.as_line(view.started_at)]
         for name in view.dirty:
-            shard = view.shards[name]
-            if shard.state == "unnotified" and self._states.get(name) != "unnotified":
-                when = (event.at - view.started_at) / 1e9
-                lines.append(
-                    f"{when:9.3f}  {name}  {look_of(shard.state).word}: the scan of incremental "
-                    f"{shard.incremental} has ended, and the coordinator has no report of it"
-                )
-            self._states[name] = shard.state
+            if view.shards[name].state == "unnotified":
+                self._missing.setdefault(name, False)
+            else:
+                self._missing.pop(name, None)
         view.dirty.clear()
+        lines += self._missing_reports()
         if view.barrier is not None and view.barrier.says != self._barrier:
             self._barrier = view.barrier.says
-            when = (view.barrier.at - view.started_at) / 1e9
-            lines.append(f"{when:9.3f}  coordinator  {view.barrier.says}")
+            lines.append(f"{self._when(view.barrier.at)}  coordinator  {view.barrier.says}")
         return lines
+
+    def _missing_reports(self) -> list[str]:
+        lines = []
+        for name, is_told in self._missing.items():
+            shard = self._view.shards[name]
+            if not is_told and self._view.now - shard.since >= PATIENCE_NS:
+                self._missing[name] = True
+                lines.append(
+                    f"{self._when(self._view.now)}  {name}  {look_of(shard.state).word}: the scan "
+                    f"of incremental {shard.incremental} has ended, and the coordinator has no "
+                    "report of it"
+                )
+        return lines
+
+    def _when(self, at: int) -> str:
+        return f"{(at - self._view.started_at) / 1e9:9.3f}"
 
 
 def summary(view: ClusterView) -> str:

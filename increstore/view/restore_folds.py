@@ -22,18 +22,18 @@ def planned(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     view.title = str(facts.get("title", "") or view.scenario or facts.get("collection", ""))
     view.seed = facts.get("seed")
     view.shard(COORDINATOR)
-    tables: dict[str, Facts] = facts.get("tables", {})
-    for table, shape in tables.items():
-        for letter, role in (("s", "sources"), ("t", "targets")):
-            for number in range(int(shape.get(role, 0))):
-                view.shard(f"{table}/{letter}{number}")
-        for number in shape.get("incrementals", ()):
-            view.incremental_at(int(number)).expected += int(shape.get("sources", 0))
+    for table in facts.get("tables", ()):
+        for name in (*table.get("sources", ()), *table.get("targets", ())):
+            view.shard(str(name))
+        for number in table.get("incrementals", ()):
+            view.incremental_at(int(number)).expected = 0
+    for table in facts.get("tables", ()):
+        for number in table.get("incrementals", ()):
+            view.incremental_at(int(number)).expected += len(table.get("sources", ()))
     last = int(facts.get("last_incremental", len(view.incrementals) - 1))
     view.incremental_at(last)
     for number, backup in enumerate(facts.get("backups", ())):
         view.incremental_at(number).backup = str(backup)
-    view.expected_rows = facts.get("rows", {})
 
 
 def accepted(view: ClusterView, node: str, facts: Facts, at: int) -> None:

@@ -157,7 +157,7 @@ def finalized(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 
 
 def sent(view: ClusterView, node: str, facts: Facts, at: int) -> None:
-    kind = facts.get("message")
+    kind = facts.get("kind")
     if kind == "CompletionNotification":
         _notified(view, node, facts, at)
     elif kind == "ApplyChanges":

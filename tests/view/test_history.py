@@ -1,0 +1,122 @@
+"""History: every event again, the view after any of them, and bounded memory."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from increstore.view import history as history_module
+from increstore.view.filters import EventFilter
+from increstore.view.history import CHECKPOINTS_MAX, TROUBLE, History
+from tests.view.journals import SILENT, STORM, an_event, journal_of
+from tests.view.test_cluster import fold, what_is_seen
+
+
+def a_history(events):
+    history = History()
+    for event in events:
+        history.append(event)
+    return history
+
+
+def test_every_event_comes_back_as_it_went_in_also_after_packing():
+    events = journal_of(STORM)[1] * 4
+
+    history = a_history(events)
+
+    assert len(history) == len(events) > 2 * history_module.CHUNK_EVENTS
+    assert tuple(history.events(0, len(events))) == events
+    assert history.event(700) == events[700]
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(0, 3_000))
+def test_the_view_at_any_moment_is_the_fold_of_what_came_before(count):
+    events = journal_of(STORM)[1] * 4
+    history = a_history(events)
+
+    assert what_is_seen(history.view_at(count)) == what_is_seen(fold(events[:count]))
+
+
+def test_there_are_never_more_checkpoints_than_allowed_and_seeking_still_works(monkeypatch):
+    monkeypatch.setattr(history_module, "SPACING_FIRST", 4)
+    events = journal_of(STORM)[1] * 3
+
+    history = a_history(events)
+
+    assert len(history._checkpoints) <= CHECKPOINTS_MAX
+    for count in (0, 1, 777, len(events)):
+        assert what_is_seen(history.view_at(count)) == what_is_seen(fold(events[:count]))
+
+
+def test_the_next_and_previous_trouble_are_found():
+    events = journal_of(SILENT)[1]
+    history = a_history(events)
+    troubles = [i for i, event in enumerate(events) if event.name in TROUBLE]
+
+    assert history.next_mark("trouble", -1) == troubles[0]
+    assert history.next_mark("trouble", troubles[0]) == troubles[1]
+    assert history.previous_mark("trouble", troubles[1]) == troubles[0]
+    assert history.previous_mark("trouble", troubles[0]) is None
+
+
+def test_a_time_leads_to_the_events_until_then():
+    history = a_history([an_event("x", at_s=second) for second in (1.0, 2.0, 2.0, 5.0)])
+
+    at = an_event("x", at_s=2.0).at
+    assert history.count_at(at) == 3
+    assert history.count_at(at - 1) == 1
+    assert history.time_of(3) == an_event("x", at_s=5.0).at
+
+
+def test_a_clock_that_goes_back_does_not_disturb_finding():
+    history = a_history([an_event("x", at_s=second) for second in (1.0, 5.0, 3.0, 6.0)])
+
+    assert history.count_at(an_event("x", at_s=5.0).at) == 3
+
+
+def test_events_out_of_range_are_an_error():
+    with pytest.raises(IndexError):
+        a_history([]).event(0)
+
+
+def matching(text="", **more):
+    test = EventFilter(text, **more).compile()
+    return [event for event in journal_of(SILENT)[1] if test(event)]
+
+
+def test_a_filter_looks_for_words_nodes_kinds_and_incrementals():
+    everything = journal_of(SILENT)[1]
+
+    assert all("s1" in event.as_line(0) for event in matching("s1"))
+    assert {event.node for event in matching("node:s1")} == {"orders/s1"}
+    assert {event.name for event in matching("kind:scan.r")} == {"scan.reported"}
+    assert all(event.facts["incremental"] == 0 for event in matching("inc:0"))
+    assert len(matching("s1")) + len(matching("!s1")) == len(everything)
+    assert matching("") == list(everything)
+    assert len(matching("kind:scan node:s1")) < len(matching("kind:scan"))
+
+
+def test_only_trouble_is_what_went_wrong():
+    names = {event.name for event in matching(only_trouble=True)}
+
+    assert "fault.injected" in names
+    assert "incremental.started" not in names
+
+
+def test_the_log_of_a_shard_has_what_others_say_of_it_too():
+    events = matching(node="orders/s1")
+
+    assert {event.node for event in events} > {"orders/s1"}
+
+
+def test_searching_goes_both_ways_and_stops_after_so_many():
+    history = a_history(journal_of(SILENT)[1])
+    test = EventFilter("restore.paused").compile()
+
+    found = history.find(test, 0, backwards=False, most=10_000)
+
+    assert history.event(found).name == "restore.paused"
+    assert history.find(test, len(history) - 1, backwards=True, most=10_000) == found
+    assert history.find(test, 0, backwards=False, most=1) is None
