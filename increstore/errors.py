@@ -97,6 +97,12 @@ class VerificationFailed(IncrestoreError):
     exit_code = ExitCode.VERIFICATION_FAILED
 
 
+class JournalUnreadable(IncrestoreError):
+    """A file that was given as a journal is none, or has lines that no version writes."""
+
+    exit_code = ExitCode.BAD_INPUT
+
+
 class ScenarioError(IncrestoreError):
     """A scenario file cannot be run as it is: `problems` names every mistake with its place."""
 

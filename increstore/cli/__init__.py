@@ -19,7 +19,7 @@ import click
 from increstore import __version__
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
 
-_COMMANDS = ("demo", "backup", "chain", "restore", "verify", "run", "replay")
+_COMMANDS = ("demo", "backup", "chain", "restore", "verify", "run", "replay", "check", "explore")
 
 
 class LazyGroup(click.Group):

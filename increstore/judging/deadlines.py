@@ -55,16 +55,15 @@ class Deadlines(Monitor):
     def the_wait_is_kept(
         self, now: int, history: History, receiver: str, message: StartScan
     ) -> None:
-        scan = history.scans.get(receiver)
-        if scan is None or scan.scheduled_at is None or self._has_changed_clock():
+        scan, wall = history.scans.get(receiver), self._wall(now, history)
+        if scan is None or wall is None or self._has_changed_clock():
             return
-        waited = now - scan.scheduled_at
-        wanted = self._wait(scan.retries) - self.config.slack_ns
-        if waited < wanted:
+        early = scan.not_before - wall - self._slack()
+        if early > 0:
             raise self.violated(
                 "D8", now, receiver,
-                f"attempt {message.scan.attempt} was asked for {_seconds(waited)} after it was "
-                f"scheduled; its wait is {_seconds(self._wait(scan.retries))}",
+                f"attempt {message.scan.attempt} was asked for {_seconds(early)} before the end of "
+                f"its wait, which is {_seconds(self._wait(scan.retries))} or more",
             )  # fmt: skip
 
     @part_of("D8", "recorded RestorePaused")
@@ -105,10 +104,9 @@ class Deadlines(Monitor):
         receiver: str,
         message: StartScan | SealIncremental | Finalize,
     ) -> None:
-        if history.wall_offset is not None:
-            decided_at = self.truth.decided_at or now
-            wall = decided_at + history.wall_offset - self.config.slack_ns
-            self._require_time_left(now, history, wall, f"{receiver} was asked")
+        wall = self._wall(now, history)
+        if wall is not None:
+            self._require_time_left(now, history, wall - self._slack(), f"{receiver} was asked")
 
     def _require_time_left(self, now: int, history: History, wall: int, what: str) -> None:
         if self._has_changed_clock():
@@ -131,6 +129,16 @@ class Deadlines(Monitor):
             since = max(history.stage_started_at, history.resumed_at)
             found.append(("the stage", since + config.stage_deadline_ns))
         return found
+
+    def _wall(self, now: int, history: History) -> int | None:
+        """The coordinator's wall clock when it decided what is told now; None when unknown."""
+        if history.wall_offset is None:
+            return None
+        return self.truth.decided(now) + history.wall_offset
+
+    def _slack(self) -> int:
+        """How far that may be off: by nothing when every step of the coordinator is told."""
+        return 0 if self.truth.knows_steps else self.config.slack_ns
 
     def _wait(self, retries: int) -> int:
         """The shortest wait before a retry, the first of them being 1."""

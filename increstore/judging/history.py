@@ -34,8 +34,7 @@ class Scan:
     """One source shard in the open incremental."""
 
     __slots__ = (
-        "attempt", "evidence", "reported_at", "retries", "rows", "rows_best", "scheduled_at",
-        "state",
+        "attempt", "evidence", "not_before", "reported_at", "retries", "rows", "rows_best", "state",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,8 +45,8 @@ class Scan:
         self.rows_best = 0
         self.reported_at = 0
         """Wall clock of the last report."""
-        self.scheduled_at: int | None = None
-        """When (by the judge's clock) the attempt at hand was scheduled; None for the first."""
+        self.not_before = 0
+        """Wall clock; the attempt at hand may not be asked for earlier."""
         self.evidence: tuple[Evidence, ...] = ()
 
 
@@ -207,14 +206,14 @@ class History:
             scan.rows_best = applied
             scan.retries = 0
 
-    def _retry_scheduled(self, now: int, record: r.RetryScheduled) -> None:
+    def _retry_scheduled(self, _: int, record: r.RetryScheduled) -> None:
         self.asked.pop(record.scan.source, None)
         scan = self.scans.get(record.scan.source)
         if scan is not None:
             scan.attempt = record.scan.attempt
             scan.retries = record.retries
             scan.state = AWAITED
-            scan.scheduled_at = now
+            scan.not_before = record.not_before
 
     def _target_sealed(self, _: int, record: r.TargetSealed) -> None:
         self.seals.setdefault(record.incremental, {})[record.target] = record.applied

@@ -49,8 +49,8 @@ class Truth:
         self.is_healed = False
         self.moved_at = 0
         """When something was last made durable."""
-        self.decided_at = 0
-        """When a coordinator made its last step, if steps are told; 0 if not."""
+        self.decided_at: int | None = None
+        """When the coordinator made its last step; None when steps are not told."""
         self.rolled_back: dict[str, None] = {}
         """Nodes that have lost durable data to a fault since they last came up."""
         self.clocks_changed: dict[str, None] = {}
@@ -64,6 +64,17 @@ class Truth:
         self.rows_applied: dict[tuple[str, int, int], int] = {}
         """Rows that were ever durable, by (source, incremental, attempt)."""
         self._owed: dict[tuple[str, int], Owed] = {}
+
+    @property
+    def knows_steps(self) -> bool:
+        """Whether every step of the only coordinator is told, so that times are exact."""
+        return self.decided_at is not None and len(self.histories) == 1
+
+    def decided(self, now: int) -> int:
+        """When the coordinator decided what has become durable, or is said, now."""
+        if self.decided_at is None or len(self.histories) > 1:
+            return now
+        return self.decided_at
 
     def owed(self, source: str, incremental: int) -> Owed:
         """What the source has to send for the incremental, as far as it was read."""
@@ -111,7 +122,7 @@ class Truth:
 
     def record(self, now: int, history: History, record: Any) -> None:
         """A coordinator's record is durable."""
-        history.take(now, record)
+        history.take(self.decided(now), record)
         if type(record) is GenerationStarted:
             self.generation = max(self.generation, record.generation)
             self.by_generation[record.generation] = history

@@ -1,0 +1,258 @@
+"""`increstore check`: does a journal prove that its run kept to every invariant?
+
+Exit codes: 0 none is broken; 5 one is, or the rows differ; 3 the file is no journal, or the
+collection cannot be judged by. `--json` writes one object for each invariant and one for the whole.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from increstore.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from increstore.judging.from_journal import JournalVerdict
+    from increstore.judging.journal_lines import JournalLine
+    from increstore.judging.monitor import Invariant
+    from increstore.protocol.topology import Topology
+    from increstore.verification.history import ChainHistory
+
+_FACT_WIDTH = 44
+
+
+@click.command(short_help="Judge a run by its journal.")
+@click.argument("journal", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--against",
+    "collection",
+    type=click.Path(path_type=Path),
+    metavar="COLLECTION",
+    help="The backup collection that was restored: its changes are counted too.",
+)
+@click.option(
+    "--target",
+    type=click.Path(path_type=Path),
+    help="Where it was restored: its rows are compared with --against, value by value.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@click.option("--list", "lists", is_flag=True, help="List the invariants, and judge nothing.")
+@click.option("--markdown", is_flag=True, help="With --list: as docs/INVARIANTS.md has them.")
+@click.pass_context
+def check(
+    context: click.Context,
+    journal: Path | None,
+    collection: Path | None,
+    target: Path | None,
+    as_json: bool,
+    lists: bool,
+    markdown: bool,
+) -> None:
+    """Judge the runs in JOURNAL by every invariant that it tells enough for.
+
+    JOURNAL is what `increstore restore --journal FILE` or `increstore run --journal FILE` has
+    written. All its runs are judged, also those that were killed and taken up again. Exit code 5:
+    an invariant is broken; its law, and the events that led there, are shown.
+    """
+    if lists:
+        _list(as_json=as_json, markdown=markdown)
+        return
+    if journal is None:
+        raise click.UsageError("name a journal (or --list the invariants)")
+    if target is not None and collection is None:
+        raise click.UsageError("--target is compared with a collection: name it by --against")
+    context.exit(_check(journal, collection, target, as_json=as_json))
+
+
+def _check(journal: Path, collection: Path | None, target: Path | None, *, as_json: bool) -> int:
+    from increstore.judging.from_journal import check_journal
+
+    oracle_of = None if collection is None else _oracle_from(collection)
+    verdict = check_journal(journal, oracle_of)
+    code = ExitCode.DONE if verdict.violation is None else ExitCode.VERIFICATION_FAILED
+    if not as_json:
+        _print_text(journal, verdict)
+    rows_code = 0
+    if target is not None and collection is not None and verdict.violation is None:
+        from increstore.cli.verify import verify_and_show
+
+        rows_code = verify_and_show(target, collection, as_json=as_json)
+    if as_json:
+        _print_json(journal, verdict)
+    return int(code) or rows_code
+
+
+# --- What the chain says.
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionOracle:
+    """The changes that the backups of a collection hold, by their manifests."""
+
+    history: ChainHistory
+
+    def changes(self, table: str, incremental: int) -> int:
+        """How many changes the incremental holds for the table; 0 when it has none of it."""
+        for found in self.history.tables:
+            for step in found.steps if found.name == table else ():
+                if step.incremental == incremental:
+                    return sum(file.rows for file in step.entry.files)
+        return 0
+
+    def rows_after(self, incremental: int) -> Mapping[str, Mapping[Any, Any]]:
+        """Rows are compared in the target, not here."""
+        raise AssertionError("a journal tells no rows")
+
+
+def _oracle_from(collection: Path) -> Any:
+    from increstore.verification.history import read_history
+
+    def oracle_of(topology: Topology) -> CollectionOracle:
+        tables = [table.table for table in topology.tables]
+        return CollectionOracle(read_history(collection, None, tables))
+
+    return oracle_of
+
+
+# --- What is shown.
+
+
+def _list(*, as_json: bool, markdown: bool) -> None:
+    from increstore.judging.catalogue import INVARIANTS, NOT_JUDGED
+
+    if markdown:
+        from increstore.judging.page import invariants_page
+
+        click.echo(invariants_page(), nl=False)
+    elif as_json:
+        for law in INVARIANTS:
+            click.echo(json.dumps({"event": "invariant", **_as_json(law), "why_not": None}))
+        for left in NOT_JUDGED:
+            told = {"id": left.id, "name": left.name, "group": None, "law": left.law}
+            click.echo(json.dumps({"event": "invariant", **told, "why_not": left.why}))
+    else:
+        for group, laws in groupby(INVARIANTS, key=lambda law: law.group):
+            click.echo(f"\n{group}")
+            for law in laws:
+                click.echo(_wrapped(f"  {law.id:<3} {law.name}: ", law.law))
+        click.echo("\nnot judged by a monitor")
+        for left in NOT_JUDGED:
+            click.echo(_wrapped(f"  {left.id:<3} {left.name}: ", f"{left.law} {left.why}"))
+
+
+def _wrapped(head: str, text: str) -> str:
+    import textwrap
+
+    return textwrap.fill(head + text, width=100, subsequent_indent="      ")
+
+
+def _as_json(law: Invariant) -> dict[str, Any]:
+    return {"id": law.id, "name": law.name, "group": law.group, "law": law.law}
+
+
+def _print_json(journal: Path, verdict: JournalVerdict) -> None:
+    from increstore.judging.catalogue import INVARIANTS
+
+    broken = _broken(verdict)
+    for law in INVARIANTS:
+        told = {"event": "invariant.judged", "id": law.id, "name": law.name, "group": law.group}
+        count = verdict.counts.get(law.id, 0)
+        click.echo(json.dumps({**told, "times": count, "broken": law.id == broken}))
+    violation = verdict.violation
+    click.echo(
+        json.dumps(
+            {
+                "event": "check.completed",
+                "journal": str(journal),
+                "sound": violation is None,
+                "restores": verdict.restores,
+                "runs": verdict.ends,
+                "events": verdict.events,
+                "torn": verdict.torn,
+                "unknown": verdict.unknown,
+                "notes": verdict.notes,
+                "invariant": violation and violation.invariant,
+                "node": violation and violation.node,
+                "says": violation and violation.says,
+                "line": verdict.line or None,
+                "led_there": [line.number for line in verdict.led_there],
+            },
+            ensure_ascii=False,
+        )
+    )
+
+
+def _broken(verdict: JournalVerdict) -> str:
+    return "" if verdict.violation is None else verdict.violation.invariant.partition(" ")[0]
+
+
+def _print_text(journal: Path, verdict: JournalVerdict) -> None:
+    click.echo(f"{journal}: {_runs_told(verdict)}, {verdict.events:,} events")
+    for note in (*verdict.notes, *_oddities(verdict)):
+        click.echo(f"note: {note}", err=True)
+    _print_counts(verdict)
+    if verdict.violation is None:
+        judged = sum(count > 0 for count in verdict.counts.values())
+        times = sum(verdict.counts.values())
+        click.echo(f"\nsound: {judged} invariants judged {times:,} times, none is broken")
+    else:
+        _print_violation(verdict)
+
+
+def _runs_told(verdict: JournalVerdict) -> str:
+    runs = "1 run" if verdict.runs == 1 else f"{verdict.runs} runs"
+    return f"{runs} ({', '.join(verdict.ends)})"
+
+
+def _oddities(verdict: JournalVerdict) -> list[str]:
+    found = [f"line {number} is half a line; its run was killed" for number in verdict.torn]
+    if verdict.unknown:
+        told = ", ".join(f"{name} ({count})" for name, count in sorted(verdict.unknown.items()))
+        found.append(f"events that this version does not know were left out: {told}")
+    return found
+
+
+def _print_counts(verdict: JournalVerdict) -> None:
+    from increstore.judging.catalogue import INVARIANTS
+
+    click.echo("")
+    for group, laws in groupby(INVARIANTS, key=lambda law: law.group):
+        judged = [law.id for law in laws if verdict.counts.get(law.id)]
+        if judged:
+            times = sum(verdict.counts[identity] for identity in judged)
+            click.echo(f"  {group:<18} {times:>9,}  {' '.join(judged)}")
+    unjudged = [law.id for law in INVARIANTS if not verdict.counts.get(law.id)]
+    if unjudged:
+        click.echo(f"  {'nothing to judge':<18} {'':>9}  {' '.join(unjudged)}")
+
+
+def _print_violation(verdict: JournalVerdict) -> None:
+    from increstore.judging.catalogue import INVARIANTS
+
+    violation = verdict.violation
+    assert violation is not None
+    law = next(law.law for law in INVARIANTS if law.id == _broken(verdict))
+    click.echo(f"\nBROKEN in line {verdict.line}: {violation.invariant}")
+    click.echo(f"  {violation.node}: {violation.says}")
+    click.echo(_wrapped("  the law: ", law))
+    click.echo("  the events that led there:")
+    since = verdict.led_there[0].at
+    for line in verdict.led_there:
+        click.echo(f"    line {line.number:>6}  {_line_told(line, since)}")
+
+
+def _line_told(line: JournalLine, since: int) -> str:
+    facts = " ".join(f"{name}={_short(value)}" for name, value in line.facts.items())
+    return f"{(line.at - since) / 1e9:9.3f}  {line.node}  {line.event}  {facts}".rstrip()
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _FACT_WIDTH else text[:_FACT_WIDTH] + ".."
