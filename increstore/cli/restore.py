@@ -141,14 +141,12 @@ def _prepare(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]:
     """Check everything, and begin to read: of a new restore in this process, the full backup."""
     from increstore.runtime.prepare import prepare
 
-    prepared = prepare(request)
-    if prepared.resumes or request.on != "memory":
-        return prepared, None
+    if request.on != "memory":
+        return prepare(request), None
     from increstore.runtime.early import EarlyPages
 
-    early = EarlyPages(prepared.plan)
-    early.start()
-    return prepared, early
+    early = EarlyPages()
+    return prepare(request, early.start), early
 
 
 def _hear_every_stop() -> None:

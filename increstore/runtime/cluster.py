@@ -14,12 +14,7 @@ from increstore.protocol.topology import (
     table_of,
     target_name,
 )
-from increstore.runtime.source_node import (
-    PAGE_BYTES_GUESS,
-    ByteBudget,
-    PagePerformer,
-    SourceNode,
-)
+from increstore.runtime.source_node import ByteBudget, PagePerformer, SourceNode
 from increstore.runtime.spawn import available_cores
 from increstore.runtime.target_node import Threads, run_target
 from increstore.store.seam import StoreLayout
@@ -113,7 +108,7 @@ async def host_shards(
     threads = Threads(available_cores())
     budget = ByteBudget(BYTES_UNAPPLIED_MAX)
     if early is not None:
-        budget.take(len(early) * PAGE_BYTES_GUESS)
+        budget.take(early.bytes_held)
     topology = topology_of(job.plan, job.restore)
     async with trio.open_nursery() as nursery:
         for shard in shards:

@@ -25,7 +25,7 @@ from increstore.runtime.spawn import available_cores
 from increstore.store.target import TargetDirectory, TargetIdentity, examine_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from increstore.chain.collection import BackupChain
@@ -164,12 +164,17 @@ def _refuse_other_plan(
         )
 
 
-def prepare(request: RestoreRequest) -> Prepared:
+def prepare(
+    request: RestoreRequest, begin: Callable[[RestorePlan], None] | None = None
+) -> Prepared:
     """Check everything, take the target, and read what is already durable.
 
+    `begin` is told the plan of a new restore as soon as there is one, before the target is taken.
     Raises: BackupChainBroken, TargetRefused, UsageError, StorageFailed, StorageCorrupted.
     """
     plan, identity, newer = make_plan(request)
+    if begin is not None and identity is None:
+        begin(plan)
     directory = _take(request.target)
     try:
         wanted = identity or TargetIdentity(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from increstore.transport.seam import Endpoint
 
 PAGE_BYTES_GUESS = 8 << 20
+
+PAGES_AHEAD_MAX = 2
+"""Pages of later incrementals that a source shard reads before it is asked for them."""
 
 
 class ByteBudget:
@@ -82,16 +86,18 @@ class ByteBudget:
 class ReadAhead:
     """A page that was read before it was asked for; no slices when it could not be read."""
 
+    step: TableStep
     page: Page
     slices: tuple[Slice, ...] | None = None
     done: trio.Event = field(default_factory=trio.Event)
 
 
 class PagePerformer:
-    """Reads one source shard's pages, and one page ahead into the incremental that comes next.
+    """Reads one source shard's pages, and the first pages of the incrementals that come next.
 
     Reading is safe before the barrier, applying is not: what is read ahead stays here until the
-    core asks for it, so that the next incremental starts with a page in hand.
+    core asks for it, so that the next incremental starts with a page in hand, and the one after it
+    is read while the barrier between them is passed.
     """
 
     def __init__(
@@ -109,7 +115,8 @@ class PagePerformer:
         self._budget = budget
         self._limiter = limiter
         self._early = early
-        self._ahead: ReadAhead | None = None
+        self._ahead: deque[ReadAhead] = deque()
+        self._is_reading_ahead = False
 
     async def append(self, records: Sequence[Record]) -> Event | None:
         raise AssertionError("a source shard keeps no durable records")
@@ -120,7 +127,7 @@ class PagePerformer:
     async def perform(self, effect: Effect) -> Event | None:
         assert isinstance(effect, ReadPage)
         step = self._plan.step(effect.scan.incremental)
-        pages = step.part(self._number, self._sources)
+        pages = self._part(step)
         if effect.page >= len(pages):
             # Asked ahead, or a part without a row: either way nothing follows.
             return PageRead(effect.scan, effect.page, rows=0, batches=(), last=True)
@@ -149,35 +156,54 @@ class PagePerformer:
         )
 
     async def read_ahead(self, effect: ReadPage) -> None:
-        """After the last page of one incremental: read the first page of the next."""
+        """After the last page of one incremental: read the first pages of those that follow."""
         step = self._plan.step(effect.scan.incremental)
-        following = self._plan.step_after(step)
-        if effect.page + 1 != len(step.part(self._number, self._sources)) or following is None:
+        if self._is_reading_ahead or effect.page + 1 != len(self._part(step)):
             return
-        pages = following.part(self._number, self._sources)
-        if not pages or self._ahead is not None or not self._budget.try_reserve(PAGE_BYTES_GUESS):
-            return
-        self._ahead = ahead = ReadAhead(pages[0])
-        # Whatever is wrong with the page is found, and told, when it is asked for.
-        with contextlib.suppress(OSError, BackupChainBroken):
-            ahead.slices = await self._read(following, ahead.page)
-        ahead.done.set()
+        self._is_reading_ahead = True
+        last = self._ahead[-1].step if self._ahead else step
+        try:
+            while (ahead := self._next_ahead(last)) is not None:
+                self._ahead.append(ahead)
+                last = ahead.step  # Remembered here: the page may be taken while it is read.
+                # Whatever is wrong with the page is found, and told, when it is asked for.
+                with contextlib.suppress(OSError, BackupChainBroken):
+                    ahead.slices = await self._read(ahead.step, ahead.page)
+                ahead.done.set()
+        finally:
+            self._is_reading_ahead = False
+
+    def _next_ahead(self, last: TableStep) -> ReadAhead | None:
+        """What to read after `last`, its room taken; None when enough is read, or room is short."""
+        following = self._plan.step_after(last)
+        while following is not None and not self._part(following):
+            following = self._plan.step_after(following)
+        if following is None or len(self._ahead) == PAGES_AHEAD_MAX:
+            return None
+        if not self._budget.try_reserve(PAGE_BYTES_GUESS):
+            return None
+        return ReadAhead(following, self._part(following)[0])
+
+    def _part(self, step: TableStep) -> tuple[Page, ...]:
+        return step.part(self._number, self._sources)
 
     def _take_early(self, page: Page) -> tuple[Slice, ...] | None:
         """What was read before the restore began, if it is this page."""
         slices = self._early.take(page) if self._early is not None else None
         if slices is not None:
-            self._budget.release(PAGE_BYTES_GUESS)
+            self._budget.release(sum(len(piece.payload) for piece in slices))
         return slices
 
     async def _take_ahead(self, page: Page) -> tuple[Slice, ...] | None:
-        """What was read ahead, if it is this page; another page's is of no use any more."""
-        if self._ahead is None:
+        """What was read ahead, if it is this page; what was to come before it is of no use now."""
+        if page not in [ahead.page for ahead in self._ahead]:
             return None
-        ahead, self._ahead = self._ahead, None
-        await ahead.done.wait()
-        self._budget.release(PAGE_BYTES_GUESS)
-        return ahead.slices if ahead.page == page else None
+        while True:
+            ahead = self._ahead.popleft()
+            await ahead.done.wait()
+            self._budget.release(PAGE_BYTES_GUESS)
+            if ahead.page == page:
+                return ahead.slices
 
     async def _read(self, step: TableStep, page: Page) -> tuple[Slice, ...]:
         return await trio.to_thread.run_sync(
