@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from increstore.protocol.messages import Evidence, Status
+from increstore.protocol.ready import Ready, TimePassed
 from increstore.protocol.records import (
     IncrementalStarted,
     RestorePaused,
     RestoreResumed,
     RetryScheduled,
 )
+from increstore.protocol.topology import COORDINATOR
 
 from .story import S0, SECOND, T0, Story, a_reported_story, a_story, caught, scan_id
 
@@ -21,7 +23,7 @@ def a_failed_story():
 
 def test_d8_a_retry_is_asked_for_before_its_wait_is_over():
     story = a_failed_story()
-    with caught("D8", "its wait is 2.000 s"):
+    with caught("D8", "attempt 2 was asked for", "its wait, which is 2.000 s"):
         story.ask(S0, attempt=2)
 
 
@@ -33,8 +35,23 @@ def test_d8_a_restart_does_not_cut_the_wait_short():
     story = a_story(backoff_ns=8 * SECOND).ask(S0).report(S0, status=Status.TRANSIENT)
     story.record(RetryScheduled(scan_id(attempt=2), story.wall + 8 * SECOND, 1))
     story.restart_coordinator()
-    with caught("D8", "its wait is 8.000 s"):
+    with caught("D8", "its wait, which is 8.000 s"):
         story.ask(S0, attempt=2)
+
+
+def test_d8_where_steps_are_told_no_moment_of_the_wait_is_given_away():
+    story = a_failed_story()
+    story.after(1.9)
+    story.ask(S0, attempt=2)  # By clocks that may differ by a second nothing is wrong.
+
+    story = a_failed_story()
+    story.judge.stepped(story.after(1.9), COORDINATOR, None, TimePassed(), Ready())
+    with caught("D8", "attempt 2 was asked for 0.1", "before the end of its wait"):
+        story.ask(S0, attempt=2)
+
+    story = a_failed_story()
+    story.judge.stepped(story.after(2.01), COORDINATOR, None, TimePassed(), Ready())
+    story.ask(S0, attempt=2)
 
 
 def test_d8_times_prove_nothing_once_a_clock_was_set():
