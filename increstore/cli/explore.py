@@ -117,12 +117,23 @@ def explore(
         is_enough=clock.is_enough,
     )
     seen = search.run()
-    told = _Told(search, seen, clock.seconds)
+    report = Report(search, seen, clock.seconds, _command(context))
     if as_json:
-        told.print_json()
+        report.print_json()
     else:
-        told.print_text()
-    context.exit(ExitCode.VERIFICATION_FAILED if seen.violation else ExitCode.DONE)
+        report.print_text()
+    context.exit(report.exit_code)
+
+
+def _command(context: click.Context) -> str:
+    """The command that searches the same again."""
+    parts = ["increstore explore"]
+    for option in context.command.params:
+        value = context.params.get(option.name or "")
+        if option.name == "as_json" or value is False or value in (None, option.default):
+            continue
+        parts.append(option.opts[0] if value is True else f"{option.opts[0]} {value}")
+    return " ".join(parts)
 
 
 def _scope(shape: Shape, budgets: Budgets) -> str:
@@ -162,18 +173,23 @@ class _Clock:
         return self._limit is not None and now >= self._limit
 
 
-class _Told:
-    """What was seen, for people and for programs."""
+class Report:
+    """What was seen, for people and for programs; `command` would show it again."""
 
-    def __init__(self, search: Search, seen: Exploration, seconds: float) -> None:
+    def __init__(self, search: Search, seen: Exploration, seconds: float, command: str) -> None:
         from increstore.simulation.explore import LAWS, retell
 
         self._seen = seen
         self._seconds = seconds
+        self._command = command
         self._laws = len(LAWS)
         self._steps: list[Step] = []
         if seen.violation is not None:
             self._steps = retell(seen.violation, search.table)
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.VERIFICATION_FAILED if self._seen.violation else ExitCode.DONE
 
     def print_text(self) -> None:
         seen, seconds = self._seen, max(self._seconds, 0.001)
@@ -207,6 +223,7 @@ class _Told:
             "node_states": seen.node_states,
             "core_steps": seen.core_steps,
             "seconds": round(self._seconds, 3),
+            "command": self._command,
         }
         click.echo(json.dumps(result))
 
@@ -220,7 +237,7 @@ class _Told:
             law = violation.law
             return (
                 f"\nbroken after {len(self._steps)} steps, the fewest: {law.title}\n"
-                f"  the law:  {law.sentence}\n  seen:     {violation.says}"
+                f"  the law:  {law.sentence}\n  seen:     {violation.says}\n{self._command}"
             )
         if self._seen.is_exhausted:
             return f"every state was seen: all {self._laws} laws hold, and each state can still end"

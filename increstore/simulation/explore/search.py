@@ -13,6 +13,7 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from xxhash import xxh3_128_digest
@@ -94,6 +95,8 @@ class Search:
         self._is_enough = is_enough or (lambda states, depth: False)
         self._views = _views(world.names, renamings, self.table.images)
         self._seen: dict[bytes, int] = {}
+        self._recent: dict[State, int] = {}
+        """Those met from the level at hand, so that most need not be looked at from all sides."""
         self._parents = array("I")
         self._choices = array("I")
         """By state: which of its parent's moves led to it."""
@@ -129,6 +132,7 @@ class Search:
                 if number % _STATES_BETWEEN_LOOKS == 0 and self._look():
                     return None
             level = following
+            self._recent.clear()
             self._depth += bool(level)
         return None
 
@@ -167,29 +171,29 @@ class Search:
         self, state: State, parent: int, choice: int, following: list[tuple[int, State]]
     ) -> int:
         """The number of a state, which is put into `following` when it is a new one."""
-        digest, weight = self._digest(state)
+        index = self._recent.get(state)
+        if index is not None:
+            return index  # The same to the letter, met a moment ago: most are.
+        views = self._seen_from_all_sides(state)
+        digest = xxh3_128_digest(array("I", min(views)).tobytes())
         index = self._seen.get(digest)
         if index is None:
             index = self._seen[digest] = len(self._parents)
             self._parents.append(parent)
             self._choices.append(choice)
             self._edges.add_state()
-            self._in_full += weight
+            self._in_full += len(set(map(tuple, views)))
             following.append((index, state))
+        self._recent[state] = index
         return index
 
-    def _digest(self, state: State) -> tuple[bytes, int]:
-        """16 bytes that all states have in common that like shards turn into one another."""
+    def _seen_from_all_sides(self, state: State) -> list[list[int]]:
+        """A state as numbers, once for each way to exchange like shards."""
         nodes, packets, left = state
-        if len(self._views) == 1:
-            return xxh3_128_digest(array("I", (*nodes, *left, *packets)).tobytes()), 1
-        views = set()
-        for order, images in self._views:
-            view = [images[nodes[place]] for place in order]
-            view += left
-            view += sorted([images[packet] for packet in packets])
-            views.add(array("I", view).tobytes())
-        return xxh3_128_digest(min(views)), len(views)
+        return [
+            [*map(image, order(nodes)), *left, *sorted(map(image, packets))]
+            for order, image in self._views
+        ]
 
     # --- Backwards.
 
@@ -222,12 +226,12 @@ class Search:
 
 def _views(
     names: tuple[str, ...], renamings: list[dict[str, str]], images: list[list[int]]
-) -> list[tuple[tuple[int, ...], list[int]]]:
-    """By renaming: whose image comes to each place, and the images."""
-    views = []
+) -> list[tuple[Callable[..., tuple[int, ...]], Callable[[int], int]]]:
+    """By renaming: who comes to each place, and the image of each number."""
+    views: list[tuple[Callable[..., tuple[int, ...]], Callable[[int], int]]] = []
     for renaming, image in zip(renamings, images, strict=True):
         olds = {renaming.get(name, name): place for place, name in enumerate(names)}
-        views.append((tuple(olds[name] for name in names), image))
+        views.append((itemgetter(*(olds[name] for name in names)), image.__getitem__))
     return views
 
 

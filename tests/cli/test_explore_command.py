@@ -1,0 +1,93 @@
+"""`increstore explore` as a person and as a script meet it: words, JSON and exit codes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+from simulation.explore_plants import PLANTS
+
+from increstore.cli.explore import Report, explore
+from increstore.simulation.explore import LAWS, Search
+
+SMALL = ("--sources", "1", "--incrementals", "0")
+
+
+def run(*options: str) -> Result:
+    return CliRunner().invoke(explore, [*SMALL, *options])
+
+
+def report_on(name: str) -> Report:
+    """What the command prints of a restore with this planted mistake."""
+    plant = next(plant for plant in PLANTS if plant.name.startswith(name))
+    search = Search(plant.world(), plant.faults())
+    return Report(search, search.run(), 0.5, "increstore explore --crashes 0")
+
+
+def test_a_restore_that_keeps_every_law_ends_with_code_0():
+    result = run()
+
+    scope, states, speed, verdict = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert scope == (
+        "a full backup, 1 source, 1 target, 0 incrementals, 1 table, 1 page, 1 batch; "
+        "with 1 crash, 1 loss"
+    )
+    assert "states (" in states
+    assert "states/s" in speed
+    assert (
+        verdict == f"every state was seen: all {len(LAWS)} laws hold, and each state can still end"
+    )
+
+
+@pytest.mark.parametrize(
+    ("limit", "told"), [(("--depth-max", "9"), "--depth-max"), (("--states-max", "50"), "--states")]
+)
+def test_a_search_that_was_stopped_says_that_it_has_not_seen_everything(limit, told):
+    result = run(*limit)
+
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1].startswith(f"stopped by {told}")
+
+
+def test_json_is_one_object_with_the_figures():
+    result = run("--json", "--failures", "1", "--distinct")
+
+    found = json.loads(result.stdout)
+    assert found["type"] == "result"
+    assert (found["broken"], found["exhausted"], found["stopped_by"]) == (None, True, None)
+    assert found["states"] == found["states_in_full"] > 100
+    assert found["command"] == (
+        "increstore explore --sources 1 --incrementals 0 --failures 1 --distinct"
+    )
+
+
+def test_a_world_without_sources_is_a_usage_error():
+    result = CliRunner().invoke(explore, ["--sources", "0"])
+
+    assert result.exit_code == 2
+    assert "0 is not in the range x>=1" in result.stderr
+
+
+def test_a_broken_law_is_told_step_by_step_and_ends_with_code_5(capsys):
+    report = report_on("ReportsExhausted")
+
+    report.print_text()
+
+    lines = capsys.readouterr().out.splitlines()
+    assert report.exit_code == 5
+    assert lines[0].startswith("   1  coordinator  starts  ->  records RestoreAccepted")
+    assert "broken after 5 steps, the fewest: C7 nothing-left-out" in lines
+    assert lines[-1] == "increstore explore --crashes 0"
+
+
+def test_a_broken_law_as_json_is_an_object_a_step_and_the_result(capsys):
+    report_on("ReportsExhausted").print_json()
+
+    *steps, result = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [step["step"] for step in steps] == [1, 2, 3, 4, 5]
+    assert steps[-1]["node"] == "orders/s0"
+    assert steps[-1]["event"] == "reads page 0"
+    assert result["broken"] == "C7 nothing-left-out"
+    assert result["exhausted"] is False
