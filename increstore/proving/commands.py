@@ -35,8 +35,23 @@ class Commands:
     chair: Chair | None = None
     """Where the coordinator of the last command sat."""
 
-    async def run(self) -> None:
-        """Until the restore has ended; `state` and `reason` say how."""
+    async def run(self, limit_s: float) -> bool:
+        """Until the restore has ended, or has run for so long; whether it has ended.
+
+        Starting the processes of the first command does not count: it says nothing of the restore.
+        """
+        with trio.CancelScope() as limit:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._set_limit, limit, limit_s)
+                await self._until_ended()
+                nursery.cancel_scope.cancel()
+        return not limit.cancelled_caught
+
+    async def _set_limit(self, limit: trio.CancelScope, limit_s: float) -> None:
+        await self.drill.conductor.begun.wait()
+        limit.deadline = trio.current_time() + limit_s
+
+    async def _until_ended(self) -> None:
         policy = self.drill.scenario.policy
         resumes_left = policy.resumes_max if policy.resume_after is not None else 0
         async with trio.open_nursery() as nursery:

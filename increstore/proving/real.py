@@ -24,6 +24,7 @@ from increstore.runtime.cluster import source_names, target_names
 from increstore.runtime.drill.conductor import Conductor
 from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
+from increstore.runtime.groups import first_expected
 from increstore.runtime.node import monotonic_ns
 from increstore.runtime.prepare import make_plan
 from increstore.runtime.request import RestoreRequest
@@ -101,11 +102,13 @@ def run_real(
     base: Path = Path(),
     journal_path: Path | None = None,
     journal_to: Callable[[JournalEvent], None] | None = None,
+    limit_s: float | None = None,
 ) -> RealOutcome:
     """Run one seed in `mode` ("memory" or "tcp"), everything it makes in `folder`, a new one.
 
     A scenario's own collection is looked for from `base`, and never written to. The journal goes
-    to `journal_path`, by default in the folder.
+    to `journal_path`, by default in the folder. What has not ended after `limit_s` has stalled; by
+    default that is as the scenario says, but generous.
     Raises: ScenarioError, StorageFailed when the run cannot be set up.
     """
     tune_process()
@@ -120,7 +123,7 @@ def run_real(
     )
     journal, path = Journal(), journal_path or folder / "journal.jsonl"
     with closing(JournalFile(path)) as file:
-        journal.subscribe(file)
+        journal.subscribe(file, details=True)
         if journal_to is not None:
             journal.subscribe(journal_to)
         try:
@@ -128,12 +131,21 @@ def run_real(
         except IncrestoreError as error:
             return RealOutcome("refused", str(error), path, not_reached=settled.expect.reached)
         director = Director.of(settled, nodes, draws.draw)
-        outcome = trio.run(_run, settled, director, draws, journal, request)
+        limit_s = _limit_s(settled) if limit_s is None else limit_s
+        try:
+            outcome = trio.run(_run, settled, director, draws, journal, request, limit_s)
+        except BaseExceptionGroup as group:
+            raise first_expected(group) from group
         return replace(outcome, journal=path)
 
 
 async def _run(
-    settled: Scenario, director: Director, draws: Draws, journal: Journal, request: RestoreRequest
+    settled: Scenario,
+    director: Director,
+    draws: Draws,
+    journal: Journal,
+    request: RestoreRequest,
+    limit_s: float,
 ) -> RealOutcome:
     witness = Witness()
     journal.subscribe(witness)
@@ -147,9 +159,7 @@ async def _run(
         source_config(settled.policy),
     )
     commands, began = Commands(drill, request), monotonic_ns()
-    with trio.move_on_after(_limit_s(settled)) as limit:
-        await commands.run()
-    stalled = limit.cancelled_caught
+    stalled = not await commands.run(limit_s)
     return RealOutcome(
         state="running" if stalled else commands.state,
         reason="" if stalled else commands.reason,

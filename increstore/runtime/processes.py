@@ -114,9 +114,12 @@ class WorkerPool:
     def close(self) -> None:
         """End every worker now. Nothing is lost: what was acknowledged is durable."""
         for worker in self._workers:
-            if worker.stream is not None:
-                worker.stream.socket.close()  # It exits as soon as it sees this.
+            self._hang_up(worker)  # It exits as soon as it sees this.
         self._nursery.close()
+
+    def _hang_up(self, worker: Worker) -> None:
+        if worker.stream is not None:
+            worker.stream.socket.close()
 
     async def _begin(self, worker: Worker) -> None:
         """Make the process and give it its job; it is of use once it says where it listens."""
@@ -140,6 +143,7 @@ class WorkerPool:
             while (line := await self._next_line(worker)) is not None:
                 self._take(worker, line)
             worker.deaths += 1
+            self._hang_up(worker)
             self._journal.emit(worker.host, "worker.died", deaths=worker.deaths)
             await self._mourn(worker)
             worker.address = None

@@ -53,6 +53,7 @@ class Conductor:
         self._stage: Stage | None = None
         self._began: int | None = None
         self._news = trio.Event()
+        self.begun = trio.Event()
         journal.subscribe(self._observe)
 
     def clock(self) -> int:
@@ -67,6 +68,7 @@ class Conductor:
         """The nodes of a command are there."""
         if self._began is None:
             self._began = monotonic_ns()
+            self.begun.set()
         self._stage = stage
         self.tell()
 
