@@ -112,6 +112,7 @@ class Judge:
         history = self.truth.histories.get(node)
         if history is not None:
             history.begin_life()
+            self.truth.cap = self.config.scans_in_flight  # What a person asked for is not durable.
             return
         shard = self.truth.sources.get(node) or self.truth.targets[node]
         shard.is_up = True

@@ -52,6 +52,14 @@ def test_r1_a_new_cap_holds_for_the_next_one_asked():
         story.ask(S1)
 
 
+def test_r1_a_restart_of_the_coordinator_goes_back_to_the_cap_of_its_policy():
+    story = a_story(scans_in_flight=2)
+    story.judge.operated(story.after(), "cap", 1)
+    story.judge.crashed(story.after(), COORDINATOR)
+    story.judge.started(story.after(), COORDINATOR, 2)
+    story.ask(S0).ask(S1)
+
+
 def test_r1_a_target_that_refuses_makes_room():
     story = a_reported_story()
     story.judge.operated(story.after(), "cap", 1)
