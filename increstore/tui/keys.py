@@ -1,0 +1,112 @@
+"""Every key of the dashboard, once: bindings, the help screen and the documentation read this.
+
+`where` is "everywhere" or the name of a screen. The footer shows the first keys of a screen that
+have a `footer` word, in this order; eighty columns hold about seven.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from textual.binding import Binding
+
+
+class Key(NamedTuple):
+    """One action and its keys; `ability` is what the source must be able to do for it."""
+
+    keys: str
+    action: str
+    does: str
+    where: str = "everywhere"
+    footer: str = ""
+    ability: str = ""
+
+
+EVERYWHERE = "everywhere"
+
+KEYS: tuple[Key, ...] = (
+    Key("enter", "drill", "look closer at the selection", "overview", "Detail"),
+    Key(
+        "space",
+        "toggle_pause",
+        "pause the world (or the replay), or let it go on",
+        footer="Pause",
+        ability="pause",
+    ),
+    Key("s", "step('event')", "step to the next event", footer="Step", ability="step"),
+    Key("S", "step('notification')", "step to the next completion notification", ability="step"),
+    Key("f", "add_fault", "inject a fault into the selection", footer="Fault", ability="inject"),
+    Key("m", "messages", "messages as a space-time diagram", footer="Messages"),
+    Key(
+        "slash",
+        "filter",
+        "show only events that match (! inverts, node: kind: inc:)",
+        footer="Filter",
+    ),
+    Key("question_mark,f1", "help", "help for this screen", footer="Help"),
+    Key(
+        "q,ctrl+c",
+        "quit_watch",
+        "quit: stops what was started here, leaves everything else",
+        footer="Quit",
+    ),
+    Key("escape", "back", "back; clear a filter; to the present", footer=""),
+    Key("1", "go('overview')", "overview"),
+    Key("2", "go('incremental')", "the incremental: who makes everybody wait"),
+    Key("3", "go('messages')", "messages"),
+    Key("4", "go('log')", "the log, full height"),
+    Key("5", "go('faults')", "faults"),
+    Key("l", "go('log')", "the log of the selection"),
+    Key("i", "go('incremental')", "the incremental at hand"),
+    Key("x", "remove_fault", "heal the selected fault", ability="heal"),
+    Key("H", "heal_all", "heal every fault", ability="heal"),
+    Key("plus,equals_sign", "faster", "twice as fast", ability="speed"),
+    Key("minus", "slower", "half as fast", ability="speed"),
+    Key("0", "normal_speed", "as fast as the clock", ability="speed"),
+    Key("exclamation_mark", "flat_out", "as fast as it goes", ability="speed"),
+    Key("v", "toggle_freeze", "freeze the view while the world goes on"),
+    Key("comma", "scrub(-1)", "one event back"),
+    Key("full_stop", "scrub(1)", "one event forward"),
+    Key("left_square_bracket", "scrub_to('previous')", "to the previous trouble"),
+    Key("right_square_bracket", "scrub_to('next')", "to the next trouble"),
+    Key("g", "scrub_to('start')", "to the start"),
+    Key("G", "scrub_to('end')", "to the end: live"),
+    Key("ctrl+g", "go_to", "to a time (12.5) or an event (#1200)"),
+    Key("F", "fork", "let the world go on otherwise from here", ability="fork"),
+    Key("n", "find('next')", "the next event that matches the filter"),
+    Key("N", "find('previous')", "the previous one"),
+    Key("t", "toggle_tail", "follow the newest events, or stay"),
+    Key("z", "toggle_trouble", "only trouble"),
+    Key("e", "export", "export the screen (SVG, text) or the events (JSON lines)"),
+    Key("ctrl+s", "save", "save the run so far as a scenario file", ability="save"),
+    Key("T", "toggle_theme", "light or dark"),
+)
+
+
+def bindings(where: str = EVERYWHERE) -> list[Binding]:
+    """The bindings of one screen (or of all), as Textual wants them."""
+    return [
+        Binding(
+            key.keys,
+            key.action,
+            key.footer or key.does,
+            show=bool(key.footer),
+            tooltip=key.does,
+            priority=key.keys.startswith("q"),
+        )
+        for key in KEYS
+        if key.where == where
+    ]
+
+
+def key_names(keys: str) -> str:
+    """The keys as people call them: `question_mark,f1` is `? F1`."""
+    names = {
+        "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-",
+        "exclamation_mark": "!", "comma": ",", "full_stop": ".", "left_square_bracket": "[",
+        "right_square_bracket": "]", "escape": "Esc", "space": "Space", "enter": "Enter",
+    }  # fmt: skip
+    return " ".join(
+        names.get(key, key.upper() if key.startswith("f") and key[1:].isdigit() else key)
+        for key in keys.split(",")
+    )

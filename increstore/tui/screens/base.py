@@ -1,0 +1,44 @@
+"""What all screens share: they hand each view on to their widgets, and know their place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.screen import Screen
+
+if TYPE_CHECKING:
+    from increstore.tui.app import WatchApp
+    from increstore.view.cluster import ClusterView
+
+
+class WatchScreen(Screen[None]):
+    """A screen of the dashboard."""
+
+    NAME: ClassVar = ""
+    """Its name in the table of keys."""
+    TITLE_TEXT: ClassVar = ""
+
+    @property
+    def watch(self) -> WatchApp:
+        """The app, as the one it is."""
+        return cast("WatchApp", self.app)
+
+    def refresh_from(self, view: ClusterView) -> None:
+        """Give the view to every widget that paints one."""
+        for widget in self.query("*"):
+            paint = getattr(widget, "refresh_from", None)
+            if paint is not None:
+                paint(view)
+
+    def on_screen_resume(self) -> None:
+        """Another screen was in front: paint what has changed since."""
+        self.call_after_refresh(self.repaint)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.repaint)
+
+    def repaint(self) -> None:
+        """Paint everything anew."""
+        view = self.watch.view
+        view.dirty.update(dict.fromkeys(view.shards))
+        self.refresh_from(view)

@@ -1,0 +1,61 @@
+"""The chain as a line: which incrementals are done, which runs, which wait."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+
+from increstore.tui.widgets.painting import Brush, Lines, Part, watch_app
+
+if TYPE_CHECKING:
+    from increstore.view.cluster import ClusterView
+    from increstore.view.shards import IncrementalView
+
+
+class ChainBar(Lines):
+    """`[+ full 12/12]=[> inc2 7/12]-[. inc3 0/12]`, around the one that runs."""
+
+    def refresh_from(self, view: ClusterView) -> None:
+        brush = Brush(self)
+        looked_at = watch_app(self).selected_incremental
+        boxes = [self._box(brush, one, one.number == looked_at) for one in view.incrementals]
+        self.show([self._fitting(boxes, max(view.incremental, 0), brush)])
+
+    def _box(self, brush: Brush, one: IncrementalView, is_looked_at: bool) -> list[Part]:
+        name = "full" if one.number == 0 else f"inc{one.number}"
+        counts = f" {len(one.reported)}/{one.expected}" if one.expected else ""
+        retries = f" ~{one.retries}" if one.retries else ""
+        style = Style(bold=is_looked_at, underline=is_looked_at)
+        return [
+            ("[", brush.role("calm")),
+            brush.state(one.state),
+            (f" {name}", style),
+            (counts, brush.role("good" if one.state == "done" else "busy")),
+            (retries, brush.role("wait")),
+            ("]", brush.role("calm")),
+        ]
+
+    def _fitting(self, boxes: list[list[Part]], running: int, brush: Brush) -> list[Part]:
+        """As many boxes as fit, the running one among them; the others are counted."""
+        if not boxes:
+            return [(" the chain is not known yet", brush.role("calm"))]
+        widths = [sum(len(text) for text, _ in box) + 1 for box in boxes]
+        room = max(self.size.width - 18, 12)
+        first = last = min(running, len(boxes) - 1)
+        used = widths[first]
+        while True:
+            if last + 1 < len(boxes) and used + widths[last + 1] <= room:
+                last += 1
+                used += widths[last]
+            elif first > 0 and used + widths[first - 1] <= room:
+                first -= 1
+                used += widths[first]
+            else:
+                break
+        line: list[Part] = [(f" {first} done " if first else " ", brush.role("calm"))]
+        for number in range(first, last + 1):
+            line += boxes[number]
+            line.append(("=" if number < running else "-", brush.role("calm")))
+        rest = len(boxes) - 1 - last
+        return [*line, (f" {rest} more" if rest else "", brush.role("calm"))]

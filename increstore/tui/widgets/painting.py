@@ -1,0 +1,97 @@
+"""What widgets share: the look of states, bars, and lines of styled text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, cast
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+from textual.widget import Widget
+
+from increstore.tui.theme import style_of
+from increstore.view.glyphs import look_of
+
+if TYPE_CHECKING:
+    from increstore.tui.app import WatchApp
+    from increstore.view.cluster import ClusterView
+
+Part = tuple[str, Style]
+
+
+class Painted(Protocol):
+    """A widget that is given views."""
+
+    def refresh_from(self, view: ClusterView) -> None: ...
+
+
+class Brush:
+    """The app's choices of colours and glyphs, for one painting."""
+
+    def __init__(self, widget: Widget) -> None:
+        app = watch_app(widget)
+        self.is_ascii = app.is_ascii
+        self._is_dark = app.current_theme.dark
+        self._has_colour = app.has_colour
+
+    def role(self, name: str) -> Style:
+        """The style of a role."""
+        return style_of(name, is_dark=self._is_dark, has_colour=self._has_colour)
+
+    def state(self, state: str) -> Part:
+        """The glyph of a state, in its colour."""
+        look = look_of(state)
+        return (look.ascii if self.is_ascii else look.glyph, self.role(look.role))
+
+    def bar(self, done: float, width: int, role: str = "busy") -> list[Part]:
+        """A bar of `width` cells, `done` of 1 filled."""
+        full = round(min(max(done, 0.0), 1.0) * width)
+        filled, empty = ("#", "-") if self.is_ascii else ("█", "░")
+        return [(filled * full, self.role(role)), (empty * (width - full), self.role("calm"))]
+
+
+def watch_app(widget: Widget) -> WatchApp:
+    """The app, as the one it is."""
+    return cast("WatchApp", widget.app)
+
+
+def strip_of(parts: list[Part], width: int, base: Style) -> Strip:
+    """One line of exactly `width` cells on the widget's own background."""
+    segments = [Segment(text, style) for text, style in parts if text]
+    strip = Strip(segments).adjust_cell_length(width)
+    # Without the widget's own style, light themes show black where nothing is written.
+    return strip.apply_style(base)
+
+
+class Lines(Widget):
+    """A widget of a few lines, painted by the Line API from parts that a subclass makes."""
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
+        super().__init__(id=id)
+        self._lines: list[list[Part]] = []
+
+    def show(self, lines: list[list[Part]]) -> None:
+        """Paint these lines, if they are others than before."""
+        if lines != self._lines:
+            self._lines = lines
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        parts = self._lines[y] if y < len(self._lines) else []
+        return strip_of(parts, self.size.width, self.rich_style)
+
+
+def seconds(ns: int) -> str:
+    """A duration as people read it: `12.4 s`, `3 m 05 s`."""
+    total = ns / 1e9
+    if total < 100:
+        return f"{total:.1f} s"
+    minutes, rest = divmod(round(total), 60)
+    if minutes < 100:
+        return f"{minutes} m {rest:02} s"
+    return f"{minutes // 60} h {minutes % 60:02} m"
+
+
+def count(number: int) -> str:
+    """A number with thin groups: `40 112`."""
+    return f"{number:,}".replace(",", " ")
