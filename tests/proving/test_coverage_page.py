@@ -9,16 +9,14 @@ ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/COVERAGE.md").read_text("utf-8")
 
 
+def _has(file, test):
+    return re.search(rf"^(?:async )?def {test}\(", file.read_text("utf-8"), re.MULTILINE)
+
+
 def test_every_test_that_the_page_names_exists():
     named = re.findall(r"(tests/[\w/]+\.py)::(test_\w+)", PAGE)
 
-    missing = [
-        f"{file}::{test}"
-        for file, test in named
-        if not re.search(
-            rf"^(?:async )?def {test}\(", (ROOT / file).read_text("utf-8"), re.MULTILINE
-        )
-    ]
+    missing = [(file, test) for file, test in named if not _has(ROOT / file, test)]
 
     assert len(named) > 40
     assert missing == []

@@ -72,3 +72,16 @@ def test_a_small_scenario_survives_a_crash_at_each_of_its_points(name):
 
     assert crashes.points > 20
     assert [(v.replay_command(), v.failure) for v in verdicts if not v.is_green] == []
+
+
+def test_the_list_of_shipped_scenarios_is_the_folder():
+    """docs/SCENARIOS.md: every file with its title, and where it runs."""
+    page = (FOLDER.parent / "docs/SCENARIOS.md").read_text("utf-8")
+    section = page.partition("## The shipped scenarios")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \| (.*) \| (.*) \|$", section, re.MULTILINE)
+    scenarios = {path.stem: load_scenario(path) for path in PATHS}
+
+    assert sorted(listed) == [
+        (name, s.title, "everywhere" if len(s.on) == 3 else ", ".join(s.on))
+        for name, s in sorted(scenarios.items())
+    ]
