@@ -113,8 +113,9 @@ class Node:
         if ready.records:
             failure = await self._performer.append(ready.records)
             if failure is not None:
-                # The records may not exist: nothing that rests on them may be done or said.
-                self.post(failure)
+                # The records may not exist: nothing that rests on them may be done or said, and
+                # the core must hear of it before any event that came meanwhile.
+                self._events.appendleft(failure)
                 return None
             narrate_records(self._journal, self.name, ready.records)
         for effect in ready.effects:

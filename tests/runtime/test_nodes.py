@@ -19,7 +19,8 @@ from increstore.protocol.messages import (
     ScanId,
     StreamOpened,
 )
-from increstore.protocol.ready import Event, Ready
+from increstore.protocol.ready import Event, Ready, Received, StoreFailed
+from increstore.protocol.records import GenerationSeen
 from increstore.protocol.topology import COORDINATOR, TableTopology
 from increstore.runtime.groups import first_expected
 from increstore.runtime.node import Node
@@ -50,6 +51,47 @@ async def test_a_core_that_breaks_an_invariant_ends_its_node_with_the_bug():
     assert ended.group_contains(AssertionError, match="an invariant is broken")
     with pytest.raises(ExceptionGroup):
         first_expected(ended.value)
+
+
+class ObeysOnce:
+    """Remembers the first generation it hears of, and answers whoever asks from then on."""
+
+    def __init__(self) -> None:
+        self.obeys = self.has_failed = False
+
+    def step(self, now: int, event: Event) -> Ready:
+        self.has_failed = self.has_failed or isinstance(event, StoreFailed)
+        if self.has_failed or not isinstance(event, Received):
+            return Ready()
+        records = () if self.obeys else (GenerationSeen(1),)
+        self.obeys = True
+        return Ready(records, messages=((event.sender, StreamOpened(SCAN, 1, 0)),))
+
+
+class FullDisk:
+    """A performer that cannot write."""
+
+    async def append(self, records) -> Event:
+        await trio.lowlevel.checkpoint()
+        return StoreFailed("the disk is full", corrupted=False)
+
+
+async def test_nothing_is_said_that_rests_on_records_which_could_not_be_written():
+    """D1. Found by a disk error at a target while another question was waiting."""
+    transport, core = MemoryTransport(), ObeysOnce()
+    source, target = transport.attach(SOURCE), transport.attach(TARGET)
+    node = Node(TARGET, core, target, FullDisk(), Journal())
+    with trio.fail_after(5):
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                node.post(Received(SOURCE, OpenStream(SCAN, 1)))
+            nursery.start_soon(node.run)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+    assert core.has_failed
+    assert transport.counters.sent == 0
+    for endpoint in (source, target):
+        endpoint.close()
 
 
 class FailingStore(MemoryStore):
