@@ -37,6 +37,11 @@ class CompiledFault:
     begins: EventTest | None
     ends: EventTest | None
 
+    @property
+    def is_at_points(self) -> bool:
+        """Whether nodes must ask for it at their crash points."""
+        return isinstance(self.spec, f.CrashFault) and bool(self.spec.point)
+
     def drawn(self, selected: Selected, purpose: str, draw: Draw) -> tuple[str, ...]:
         """The nodes meant in one run: those named, and one of each choice."""
         if not selected.choices:
@@ -103,19 +108,18 @@ class CompiledScenario:
     @cached_property
     def has_crash_points(self) -> bool:
         """Whether nodes must ask at their crash points at all."""
-        return any(
-            isinstance(fault.spec, f.CrashFault) and fault.spec.point for fault in self.faults
-        )
+        return any(fault.is_at_points for fault in self.faults)
 
 
 def compile_scenario(scenario: Scenario, nodes: Sequence[str] | None = None) -> CompiledScenario:
     """Prepare the faults of a scenario; `nodes` are needed when its chain is a real collection."""
     names = tuple(nodes) if nodes is not None else node_names(scenario)
-    faults = (_compiled(number, spec, names) for number, spec in enumerate(scenario.faults, 1))
+    faults = (compile_fault(number, spec, names) for number, spec in enumerate(scenario.faults, 1))
     return CompiledScenario(scenario, names, tuple(faults))
 
 
-def _compiled(number: int, spec: f.AnyFault, nodes: Sequence[str]) -> CompiledFault:
+def compile_fault(number: int, spec: f.AnyFault, nodes: Sequence[str]) -> CompiledFault:
+    """Resolve the selectors of one fault; `number` is its place in the file."""
     sender, receiver = getattr(spec, "sender", None), getattr(spec, "receiver", None)
     own = spec.nodes if isinstance(spec, f.Swizzle) else getattr(spec, "node", ())
     groups = spec.groups if isinstance(spec, f.Partition) else ()

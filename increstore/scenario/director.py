@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from increstore.scenario.actions import DiskFault, Fate, FaultEvent, PageFault
 from increstore.scenario.ambient import Ambient
-from increstore.scenario.compiled import CompiledScenario, compile_scenario
+from increstore.scenario.compiled import CompiledScenario, compile_fault, compile_scenario
 from increstore.scenario.fates import Fates
 from increstore.scenario.stage import live_fault
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from increstore.protocol.messages import Message, ScanId
     from increstore.scenario import actions as a
     from increstore.scenario.compiled import Draw, EventTest
+    from increstore.scenario.faults import AnyFault
     from increstore.scenario.live import LiveFault
     from increstore.scenario.model import Scenario
     from increstore.scenario.node_faults import CrashAtPoint
@@ -80,8 +81,9 @@ class Director:
         self._told: list[tuple[str, dict[str, Any]]] = []
         self._watches: dict[str, list[Watch]] = {}
         self._down: dict[str, int | None] = {}
-        self._faults: tuple[LiveFault, ...] = ()
+        self.faults: tuple[LiveFault, ...] = ()
         self._ambient: Ambient | None = None
+        self._is_set_up = False
         if compiled.faults:
             self._set_up()
 
@@ -91,12 +93,32 @@ class Director:
         return cls(compile_scenario(scenario, nodes), draw)
 
     def _set_up(self) -> None:
+        self._is_set_up = True
         self.fates = Fates(self)
         self._ticket = 0
-        self._faults = tuple(live_fault(fault, self) for fault in self.compiled.faults)
-        for fault in self._faults:
+        self.faults = tuple(live_fault(fault, self) for fault in self.compiled.faults)
+        for fault in self.faults:
             self._arrange(fault)
-        self.later(self.heal_at, self.heal)
+        if not self.healed:
+            self.later(self.heal_at, self.heal)
+
+    def add(self, spec: AnyFault) -> LiveFault:
+        """One more fault while the run goes on, as if it stood last in the file.
+
+        It says itself `at` which time to come, or `after` what, it begins; look at `next_due`
+        afterwards. Its mistakes are sought before: see `by_hand`.
+        """
+        assert spec.at is not None or spec.after is not None
+        if not self._is_set_up:
+            self._set_up()
+        compiled = compile_fault(len(self.faults) + 1, spec, self.compiled.nodes)
+        tests = (test for test in (compiled.begins, compiled.ends) if test)
+        self.wanted |= {test.event for test in tests}
+        self.has_crash_points = self.has_crash_points or compiled.is_at_points
+        fault = live_fault(compiled, self)
+        self.faults = (*self.faults, fault)
+        self._arrange(fault)
+        return fault
 
     def _arrange(self, fault: LiveFault) -> None:
         spec, test = fault.spec, fault.compiled.begins
@@ -150,7 +172,7 @@ class Director:
         if self.healed:
             return
         self.healed = True
-        for fault in self._faults:
+        for fault in self.faults:
             fault.heal(now)
 
     # --- What happens to a message, a step, a write, a page.

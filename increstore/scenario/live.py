@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from increstore.scenario.director import Director, Watch
     from increstore.scenario.values import Span
 
+BY_HAND = "healed by hand"
 TOLD_MAX = 100
 """Strikes of one fault that are told one by one; what exceeds them is only counted."""
 
@@ -39,7 +40,8 @@ class LiveFault:
         self.id = self.spec.id
         self.kind = self.spec.kind
         self.struck = 0
-        self.has_begun = False
+        self.began_at: int | None = None
+        """When its trigger came, the last time; None: not yet."""
         self._mark = FAULT_MARK + self.id
         self.nodes = compiled.drawn(compiled.nodes, "node", director.draw)
         self._has_healed = False
@@ -47,7 +49,7 @@ class LiveFault:
     def begin(self, now: int) -> None:
         """The trigger has come."""
         if not self._has_healed:
-            self.has_begun = True
+            self.began_at = now
             self.strike_now(now)
 
     def heal(self, now: int) -> None:
@@ -58,6 +60,29 @@ class LiveFault:
         if not self.has_begun:
             self.tell(now, "skipped", "", "had not begun when everything healed")
         self._has_healed = True
+
+    def lift(self, now: int) -> None:
+        """A person ends it, permanent or not; it never begins (again)."""
+        if self._has_healed:
+            return
+        self.end(now, BY_HAND)
+        if not self.has_begun:
+            self.tell(now, "skipped", "", BY_HAND)
+        self._has_healed = True
+
+    @property
+    def has_begun(self) -> bool:
+        return self.began_at is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether lifting it would change anything."""
+        return not self._has_healed and (not self.has_begun or self.is_lasting)
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it does something now, or still may."""
+        return False
 
     def end(self, now: int, why: str) -> None:
         """Undo what can be undone."""
@@ -118,6 +143,10 @@ class LiveState(LiveFault):
         self.take_effect(now)
         if not self.is_occasional:
             self.count(now, ", ".join(self.nodes), self.describe())
+
+    @property
+    def is_lasting(self) -> bool:
+        return self.is_active
 
     def end(self, now: int, why: str) -> None:
         if not self.is_active:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 class _Crashing(LiveFault):
     """What crashes by a moment and crashes by a point share."""
 
+    def __init__(self, compiled: CompiledFault, director: Director) -> None:
+        super().__init__(compiled, director)
+        self.kept_down: dict[str, None] = {}
+        """Nodes that it has crashed and that have not returned."""
+
     def crash(self, now: int, node: str, detail: str) -> a.Crash | None:
         """The crash of this node, told; None when it is down already."""
         spec = self.spec
@@ -30,8 +35,9 @@ class _Crashing(LiveFault):
         self.count(now, node, detail)
         back_at = None if away is None else now + away
         self.director.went_down(node, back_at)
+        self.kept_down[node] = None
         if back_at is not None:
-            self.director.later(back_at, lambda at: self.tell(at, "ended", node))
+            self.director.later(back_at, lambda at: self._returned(at, node))
         return a.Crash(node, away, spec.wipe, spec.rollback, self.id)
 
     def _away(self, now: int, spec: f.CrashFault) -> int | None:
@@ -50,13 +56,28 @@ class _Crashing(LiveFault):
         """How long the fault itself lasts from now, when it has a duration."""
         raise NotImplementedError
 
-    def bring_back(self, now: int, nodes: Sequence[str]) -> None:
-        """Start again those of its nodes that wait for it."""
+    def lift(self, now: int) -> None:
+        super().lift(now)
+        self._start(now, (*self.kept_down,))
+
+    @property
+    def is_lasting(self) -> bool:
+        return bool(self.kept_down) or super().is_lasting
+
+    def bring_back(self, now: int) -> None:
+        """Start again those of its nodes that wait for it; others return by themselves."""
+        self._start(now, [node for node in self.kept_down if self.director.is_down_for_good(node)])
+
+    def _start(self, now: int, nodes: Sequence[str]) -> None:
         for node in nodes:
-            if self.director.is_down_for_good(node):
-                self.director.came_up(node)
-                self.director.do(now, a.Restart(node, self.id))
-                self.tell(now, "ended", node)
+            self.director.came_up(node)
+            self.director.do(now, a.Restart(node, self.id))
+            self._returned(now, node)
+
+    def _returned(self, now: int, node: str) -> None:
+        if node in self.kept_down:
+            del self.kept_down[node]
+            self.tell(now, "ended", node)
 
 
 class CrashNow(_Crashing):
@@ -66,14 +87,14 @@ class CrashNow(_Crashing):
 
     def __init__(self, compiled: CompiledFault, director: Director) -> None:
         super().__init__(compiled, director)
-        self._rounds = 0
-        self._down: list[str] = []
+        self.rounds = 0
+        """How often its event has come."""
 
     def begin(self, now: int) -> None:
         spec = self.spec
         assert isinstance(spec, f.CrashFault)
-        if self._rounds < (spec.times or 1):
-            self._rounds += 1
+        if self.rounds < (spec.times or 1):
+            self.rounds += 1
             super().begin(now)
 
     def strike_now(self, now: int) -> None:
@@ -82,7 +103,6 @@ class CrashNow(_Crashing):
         for node in self.nodes:
             action = self.crash(now, node, "")
             if action is not None:
-                self._down.append(node)
                 self.director.do(now, action)
         if self.compiled.ends is not None:
             self.director.watch(self.compiled.ends, lambda at: self.end(at, "until"))
@@ -91,20 +111,20 @@ class CrashNow(_Crashing):
         assert isinstance(self.spec, f.CrashFault)
         return None if self.spec.duration is None else self.pick(self.spec.duration, "duration")
 
+    @property
+    def is_lasting(self) -> bool:
+        rounds = self.spec.times if isinstance(self.spec, f.CrashFault) else None
+        return super().is_lasting or self.rounds < (rounds or 1)
+
     def end(self, now: int, why: str) -> None:
-        down, self._down = self._down, []
         if not self.is_permanent:
-            self.bring_back(now, down)
+            self.bring_back(now)
 
 
 class CrashAtPoint(_Crashing, LiveState):
     """A crash of whichever of its nodes comes to the point first."""
 
     is_occasional = True
-
-    def __init__(self, compiled: CompiledFault, director: Director) -> None:
-        super().__init__(compiled, director)
-        self._down: list[str] = []
 
     @property
     def times(self) -> int | None:
@@ -118,7 +138,7 @@ class CrashAtPoint(_Crashing, LiveState):
     def lose_effect(self, now: int) -> None:
         for node in self.nodes:
             self.director.crash_points[node].remove(self)
-        self.bring_back(now, self._down)
+        self.bring_back(now)
 
     def time_left(self, now: int) -> int | None:
         return None if self.ends_at is None else self.ends_at - now
@@ -136,7 +156,6 @@ class CrashAtPoint(_Crashing, LiveState):
             return None
         action = self.crash(now, node, point)
         if action is not None:
-            self._down.append(node)
             self._leave_when_done(now)
         return action
 

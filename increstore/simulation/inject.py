@@ -39,10 +39,10 @@ def carry_out(world: World, action: Action) -> None:  # noqa: C901 - one line an
             _crash(world, action)
         case actions.Restart(node):
             world.restart(world.nodes[node])
-        case actions.Pause(node, duration):
-            world.nodes[node].pause(duration)
-        case actions.Unpause(node):
-            world.nodes[node].unpause()
+        case actions.Pause(node, duration, fault):
+            world.nodes[node].pause(fault, duration)
+        case actions.Unpause(node, fault):
+            world.nodes[node].unpause(fault)
         case actions.ClockJump(node, by_ns):
             world.nodes[node].wall_offset += by_ns
             _change_clock(world, node)

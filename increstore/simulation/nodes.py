@@ -45,8 +45,8 @@ class SimulatedNode(ABC):
         self.life = 0
         """Rises with each start and each crash: what belongs to another life is dropped."""
         self.wall_offset = 0
-        self.pauses = 0
-        """Reasons to stand still; events wait meanwhile."""
+        self.pauses: dict[str, None] = {}
+        """Faults that want it to stand still; events wait meanwhile."""
         self._inbox: deque[Event] = deque()
         self._ready: Ready | None = None
         """The step whose records are being written."""
@@ -156,21 +156,29 @@ class SimulatedNode(ABC):
         self._inbox.appendleft(event)
         self._resume_work()
 
-    def pause(self, duration: int | None) -> None:
+    def pause(self, fault: str, duration: int | None) -> None:
         """The process is stopped (and its clock goes on); None: until `unpause`."""
-        self.pauses += 1
+        self.pauses[fault] = None
         if duration is not None:
-            self.world.at(self.world.now + duration, 0, self.unpause, None)
+            self.world.at(self.world.now + duration, 0, self.unpause, fault)
 
-    def unpause(self, _: object = None) -> None:
-        """One reason to stand still less."""
-        if self.pauses:
-            self.pauses -= 1
+    def unpause(self, fault: str) -> None:
+        """This fault no longer wants it; another may."""
+        if fault in self.pauses:
+            del self.pauses[fault]
             self._resume_work()
 
     def _resume_work(self) -> None:
         self._drain()
         self._arm()
+
+    def return_after(self, delay: int) -> None:
+        """Power on again after a while, unless another life has begun and ended by then."""
+        self.world.at(self.world.now + delay, 0, self._return, self.life)
+
+    def _return(self, life: int) -> None:
+        if life == self.life:
+            self.world.restart(self)
 
     def _give(self, arg: tuple[int, Event]) -> None:
         life, event = arg

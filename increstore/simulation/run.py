@@ -74,15 +74,33 @@ def simulate(
     `tape` replaces the seed's chance, `record` keeps it, `keep_strikes` keeps what it did in
     words; `crash_at` are crash points (1-based).
     """
-    draws = Draws(seed, tape, record=record)
+    world = make_world(
+        setting,
+        Draws(seed, tape, record=record),
+        crash_at=crash_at,
+        journal_to=journal_to,
+        details=details,
+        keep_strikes=keep_strikes,
+    )
+    return outcome_of(world, violation_in(world, world.run))
+
+
+def make_world(
+    setting: Setting,
+    draws: Draws,
+    *,
+    crash_at: frozenset[int] = frozenset(),
+    journal_to: Callable[[JournalEvent], None] | None = None,
+    details: bool = False,
+    keep_strikes: bool = False,
+) -> World:
+    """The world of one run, before its first moment."""
     settled = settle(setting.scenario, draws.draw)
-    director = Director(setting.compiled_for(settled), draws.draw)
-    judge = make_judge(setting)
-    world = World(
+    return World(
         setting,
         draws,
-        director,
-        judge,
+        Director(setting.compiled_for(settled), draws.draw),
+        make_judge(setting),
         ambient=ambient_of(settled),
         ends_within=settled.heal.at + settled.expect.within,
         crash_at=crash_at,
@@ -90,14 +108,17 @@ def simulate(
         details=details,
         keep_strikes=keep_strikes,
     )
-    violation: InvariantViolated | None = None
+
+
+def violation_in(world: World, play: Callable[[], object]) -> InvariantViolated | None:
+    """What is violated while `play` goes on; a bug of any kind counts as well."""
     try:
-        world.run()
+        play()
     except InvariantViolated as found:
-        violation = found
+        return found
     except Exception as error:
-        violation = _raised(world, error)
-    return _outcome(world, draws, violation)
+        return _raised(world, error)
+    return None
 
 
 def _raised(world: World, error: Exception) -> InvariantViolated:
@@ -108,7 +129,9 @@ def _raised(world: World, error: Exception) -> InvariantViolated:
     return InvariantViolated(name, says, world.now, "")
 
 
-def _outcome(world: World, draws: Draws, violation: InvariantViolated | None) -> SimulatedOutcome:
+def outcome_of(world: World, violation: InvariantViolated | None) -> SimulatedOutcome:
+    """What came of a world that has been played to its end; asked once."""
+    draws = world.draws
     for node in world.nodes.values():
         if node.core is not None:
             world.count_drops(node.core)

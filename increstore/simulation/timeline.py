@@ -28,6 +28,11 @@ class Timeline:
         heapq.heappush(self._heap, (moment, tie, self._ticket, act, arg))
 
     @property
+    def next_at(self) -> int | None:
+        """The time of the next moment; None when there is none."""
+        return self._heap[0][0] if self._heap else None
+
+    @property
     def digest(self) -> str:
         """The hash of everything traced, in order: equal runs have equal digests."""
         return str(self._hash.hexdigest())

@@ -88,7 +88,7 @@ class World(Timeline):
         self.strikes_kept: list[Strike] | None = [] if keep_strikes else None
         """What ambient chance did, when somebody wants to know."""
         self._looks_at: int | None = None
-        self._meters_points = bool(crash_at) or ambient.crash > 0 or director.has_crash_points
+        self.meters_points = bool(crash_at) or ambient.crash > 0 or director.has_crash_points
         self.network = Network(self)
         self.journal: Journal | None = None
         if journal_to is not None or director.wanted:
@@ -206,7 +206,7 @@ class World(Timeline):
     ) -> bool:
         """Pass a crash point of these records (or effects); True when it has crashed there."""
         self.points += 1
-        if not self._meters_points or self.state is not None:
+        if not self.meters_points or self.state is not None:
             return False
         if self.points in self.crash_at:
             self.crash(node, CRASH_RESTART_NS, f"crash point {self.points}: {point}")
@@ -233,7 +233,7 @@ class World(Timeline):
         self.trace_text(f"crash {node.name}")
         node.stop()
         if restart_after is not None:
-            self.at(self.now + restart_after, 0, self.restart, node)
+            node.return_after(restart_after)
 
     def restart(self, node: SimulatedNode) -> None:
         """Power on again, from what is durable; nothing to do when it runs.

@@ -50,7 +50,7 @@ class Cast:
         life.end(crash.fault)
         self._journal.emit(crash.node, "node.crashed", incarnation=life.number, fault=crash.fault)
         if crash.restart_after_ns is not None:
-            self._nursery.start_soon(self._return_later, crash.node, crash.restart_after_ns)
+            self._nursery.start_soon(self._return_later, life, crash.restart_after_ns)
         return True
 
     def restart(self, node: str) -> None:
@@ -71,9 +71,10 @@ class Cast:
         if life is not None:
             life.go_on(fault)
 
-    async def _return_later(self, node: str, after_ns: int) -> None:
+    async def _return_later(self, life: Life, after_ns: int) -> None:
         await trio.sleep(after_ns / 1e9)
-        self.restart(node)
+        if self._lives.get(life.node) is life:  # Else it has come back before, by an order.
+            self.restart(life.node)
 
     async def _go_on_later(self, life: Life, fault: str, after_ns: int) -> None:
         await trio.sleep(after_ns / 1e9)
