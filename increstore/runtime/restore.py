@@ -93,8 +93,15 @@ async def _run(
         await _until_it_ends(prepared, core, journal, started, early)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()
-        prepared.directory.remove_working_files()
+        await _tidy_up(prepared)
     return Outcome(core.state, core.reason, core.deadline_passed, was_complete)
+
+
+async def _tidy_up(prepared: Prepared) -> None:
+    """Removing files and closing the log both wait for the disk: they do so at the same time."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.to_thread.run_sync, prepared.directory.remove_working_files)
+        nursery.start_soon(trio.to_thread.run_sync, prepared.log.close)
 
 
 async def _until_it_ends(

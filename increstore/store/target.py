@@ -18,7 +18,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from increstore.chain.files import make_directories, sync_directory
+from increstore.chain.files import make_directories
 from increstore.errors import StorageCorrupted, StorageFailed, TargetRefused
 from increstore.store.files import file_name_of, told_as_storage_failed, write_atomically
 from increstore.store.target_lock import take_lock
@@ -154,12 +154,14 @@ class TargetDirectory:
             raise TargetRefused(_foreign(self.paths.root, self.identity, wanted))
 
     def remove_working_files(self) -> None:
-        """Remove the shards' working files of a completed restore; identity and history stay."""
+        """Remove the shards' working files of a completed restore; identity and history stay.
+
+        Not synced: nothing rests on it, and what a power cut brings back the same command removes.
+        """
         for folder in (self.paths.shards, self.paths.staged):
             with told_as_storage_failed(folder, "removing working files"):
                 if folder.exists():
                     shutil.rmtree(folder)
-                    sync_directory(self.paths.work)
 
     def require_in_place(self) -> None:
         """Raises: StorageFailed when the target is no longer the directory that was taken."""
