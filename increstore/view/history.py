@@ -101,6 +101,25 @@ class History:
             view.apply(event)
         return view
 
+    def cut(self, count: int) -> History:
+        """Another history, of the first `count` events; this one stays as it is.
+
+        What is packed is shared, so that it costs no more than a look at that moment.
+        """
+        count = min(max(count, 0), len(self._times))
+        chunks, rest = divmod(count, CHUNK_EVENTS)
+        past = History()
+        past._packed = self._packed[:chunks]
+        past._tail = self._chunk(chunks)[:rest] if rest else []
+        past._times = self._times[:count]
+        past._marks = {
+            kind: marks[: bisect_left(marks, count)] for kind, marks in self._marks.items()
+        }
+        past._checkpoints = [item for item in self._checkpoints if item[0] < count]
+        past._spacing = self._spacing
+        past.live = self.view_at(count)
+        return past
+
     # --- Finding.
 
     def count_at(self, at: int) -> int:

@@ -50,6 +50,24 @@ def test_there_are_never_more_checkpoints_than_allowed_and_seeking_still_works(m
         assert what_is_seen(history.view_at(count)) == what_is_seen(fold(events[:count]))
 
 
+@pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 1_000, 1_001, 2_049])
+def test_a_history_that_was_cut_goes_on_as_if_nothing_had_come_after(count):
+    events = journal_of(STORM)[1] * 4
+    whole = a_history(events)
+
+    past = whole.cut(count)
+    for event in events[:700]:
+        past.append(event)
+
+    again = a_history((*events[:count], *events[:700]))
+    assert len(past) == len(again)
+    assert [*past.events(0, len(past))] == [*again.events(0, len(again))]
+    assert what_is_seen(past.live) == what_is_seen(again.live)
+    assert past.next_mark("trouble", count) == again.next_mark("trouble", count)
+    assert what_is_seen(past.view_at(count + 3)) == what_is_seen(again.view_at(count + 3))
+    assert [*whole.events(0, len(whole))] == [*events]
+
+
 def test_the_next_and_previous_trouble_are_found():
     events = journal_of(SILENT)[1]
     history = a_history(events)
