@@ -14,16 +14,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App
 
 from increstore.errors import ExitCode, IncrestoreError
+from increstore.tui.fault_actions import FaultActions
 from increstore.tui.keys import bindings
 from increstore.tui.theme import DARK, LIGHT
+from increstore.tui.time_actions import TimeActions
+from increstore.tui.view_actions import ViewActions
 from increstore.view.filters import EventFilter
 
 if TYPE_CHECKING:
+    from textual.binding import BindingType
+
     from increstore.tui.playback.seam import Command as PlaybackCommand
     from increstore.tui.playback.seam import CommandResult, Playback
     from increstore.view.cluster import ClusterView
@@ -32,13 +37,13 @@ if TYPE_CHECKING:
 TICKS_A_SECOND = 20
 
 
-class WatchApp(App[int]):
+class WatchApp(TimeActions, ViewActions, FaultActions, App[int]):
     """Shows one source until the person leaves. Returns the exit code."""
 
     CSS_PATH = "watch.tcss"
-    BINDINGS: ClassVar = bindings()
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (30, "-tall")]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012
 
     def __init__(
         self,
@@ -66,7 +71,7 @@ class WatchApp(App[int]):
         self.history_index: int | None = None
         """How many events the painted view has seen; None: all of them, live."""
         self._past: tuple[int, ClusterView] | None = None
-        self._painted: tuple[int, int, bool] | None = None
+        self._painted: tuple[object, ...] | None = None
         self._ticks = ticks
         self._first_theme = theme
         self._is_stopped = False
@@ -98,6 +103,23 @@ class WatchApp(App[int]):
         self.is_frozen = self.history_index is not None
         self._painted = None
         self.paint()
+
+    def set_filter(self, text: str) -> None:
+        """Show only events that match."""
+        self.event_filter = EventFilter(text)
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Paint the screen anew: what is looked at, or how, has changed."""
+        self._painted = None
+        again = getattr(self.screen, "repaint", None)
+        if again is not None:
+            again()
+
+    def screen_as_text(self) -> str:
+        """What is on the screen, as lines of text."""
+        strips = self.screen._compositor.render_strips()
+        return "".join(f"{strip.text.rstrip()}\n" for strip in strips)
 
     # --- Life.
 
@@ -163,7 +185,9 @@ class WatchApp(App[int]):
     def tell(self, command: PlaybackCommand) -> CommandResult:
         """Give the source a command, and say what came of it."""
         result = self.playback.command(command)
-        severity = "information" if result.is_done else "warning"
         if result.says:
+            severity: Literal["information", "warning"] = (
+                "information" if result.is_done else "warning"
+            )
             self.notify(result.says, severity=severity, timeout=4)
         return result

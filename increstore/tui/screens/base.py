@@ -19,7 +19,7 @@ class WatchScreen(Screen[None]):
     TITLE_TEXT: ClassVar = ""
 
     @property
-    def watch(self) -> WatchApp:
+    def dashboard(self) -> WatchApp:
         """The app, as the one it is."""
         return cast("WatchApp", self.app)
 
@@ -39,6 +39,6 @@ class WatchScreen(Screen[None]):
 
     def repaint(self) -> None:
         """Paint everything anew."""
-        view = self.watch.view
+        view = self.dashboard.view
         view.dirty.update(dict.fromkeys(view.shards))
         self.refresh_from(view)

@@ -18,13 +18,14 @@ from increstore.tui.widgets.title_bar import TitleBar
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
+    from textual.binding import BindingType
 
 
 class OverviewScreen(WatchScreen):
     """Where the dashboard begins."""
 
     NAME = "overview"
-    BINDINGS: ClassVar = bindings("overview")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("overview")]
 
     def compose(self) -> ComposeResult:
         yield TitleBar(id="title")
@@ -42,7 +43,7 @@ class OverviewScreen(WatchScreen):
         self.query_one("#sources").focus()
 
     def on_shard_grid_selected(self, message: ShardGrid.Selected) -> None:
-        self.watch.selection = message.shard
+        self.dashboard.selection = message.shard
         self.repaint()
         if message.is_opened:
             self.action_drill()
@@ -51,7 +52,7 @@ class OverviewScreen(WatchScreen):
         """Look closer at the selected shard."""
         from increstore.tui.screens.shard import ShardScreen
 
-        if self.watch.selection is None:
+        if self.dashboard.selection is None:
             self.notify("select a shard first: arrow keys, or a click", timeout=3)
             return
-        self.app.push_screen(ShardScreen(self.watch.selection))
+        self.app.push_screen(ShardScreen(self.dashboard.selection))

@@ -1,4 +1,4 @@
-"""What everybody waits for: the scans that ended unheard first, then the coordinator's own words."""
+"""What everybody waits for: scans that ended unheard, then the coordinator's own words."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class BarrierLine(Lines):
         lines = [*self._alarm(view, brush)]
         words = self._words(view)
         width = max(self.size.width - 2, 20)
-        for line in wrap(words, width)[: max(1, 3 - len(lines))]:
-            lines.append([(f" {line}", Style.null())])
+        room = max(1, 3 - len(lines))
+        lines += [[(f" {line}", Style.null())] for line in wrap(words, width)[:room]]
         self.show(lines)
 
     def _alarm(self, view: ClusterView, brush: Brush) -> list[list[Part]]:

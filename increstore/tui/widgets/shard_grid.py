@@ -42,7 +42,7 @@ class ShardGrid(ScrollView, can_focus=True):
     ]
 
     class Selected(Message):
-        """A shard was chosen: by an arrow key or a click; `is_opened` by Enter or a second click."""
+        """A shard was chosen by an arrow key or a click; `is_opened` by a double click."""
 
         def __init__(self, shard: str, *, is_opened: bool) -> None:
             super().__init__()

@@ -1,0 +1,62 @@
+"""Keys that break the world, and mend it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from increstore.tui.playback import seam
+
+if TYPE_CHECKING:
+    from increstore.scenario.faults import AnyFault
+    from increstore.tui.app import WatchApp
+
+
+class FaultActions:
+    """Mixed into the app."""
+
+    def action_add_fault(self) -> None:
+        """Open the form, filled in for what is selected."""
+        from increstore.tui.screens.fault_form import FaultForm
+
+        app = cast("WatchApp", self)
+        if "inject" not in app.playback.can:
+            app.notify("this source takes no faults: it is only looked at", severity="warning")
+            return
+        app.push_screen(FaultForm(app.selection or "sources"), self._inject)
+
+    def _inject(self, fault: AnyFault | None) -> None:
+        if fault is not None:
+            app = cast("WatchApp", self)
+            result = app.tell(seam.Inject(fault))
+            app.selected_fault = result.fault or app.selected_fault
+
+    def action_remove_fault(self) -> None:
+        """Heal the selected fault; the newest active one when none is selected."""
+        app = cast("WatchApp", self)
+        active = [fault.id for fault in app.view.active_faults]
+        chosen = app.selected_fault if app.selected_fault in active else None
+        if chosen is None and active:
+            chosen = active[-1]
+        if chosen is None:
+            app.notify("no fault is active", timeout=3)
+            return
+        app.tell(seam.Heal(chosen))
+
+    def action_heal_all(self) -> None:
+        cast("WatchApp", self).tell(seam.Heal(None))
+
+    def action_save(self) -> None:
+        """Ask for a file, and write the run so far as a scenario into it."""
+        from increstore.tui.screens.prompt import Prompt
+
+        app = cast("WatchApp", self)
+        if "save" not in app.playback.can:
+            app.notify("only a simulation can be saved as a scenario", severity="warning")
+            return
+        app.push_screen(
+            Prompt("save as scenario", "a .toml file", "by_hand.toml"),
+            lambda typed: (
+                app.tell(seam.SaveScenario(Path(typed).expanduser())) and None if typed else None
+            ),
+        )

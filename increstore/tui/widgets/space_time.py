@@ -1,0 +1,171 @@
+"""The space-time diagram: a lane a node, time downwards, an arrow a message.
+
+Rules of this file:
+- A row is one message: it leaves its sender's lane when it was sent, and an arrow leads to the lane
+  of its receiver. What became of it stands beside it: heard after how long, lost and why, doubled.
+- Lanes are the nodes that have most to do with what is shown; the others are counted. The selected
+  node always has one.
+- `collapse` leaves out what went well, so that what did not can be seen.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.style import Style
+from textual.geometry import Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from increstore.tui.widgets.painting import Brush, Part, strip_of, watch_app
+from increstore.view.messages import MessageView, pair
+
+if TYPE_CHECKING:
+    from increstore.view.cluster import ClusterView
+
+WINDOW_EVENTS = 6_000
+"""Events up to the moment that is shown, of which messages are looked for."""
+LANE_WIDTH = 9
+TEXT_WIDTH = 34
+TROUBLE_STATES = ("lost", "late", "duplicate")
+_ROLE = {"heard": "busy", "open": "wait", "lost": "bad", "late": "wait", "duplicate": "cut"}
+
+
+class SpaceTime(ScrollView, can_focus=True):
+    """Messages between nodes."""
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
+        super().__init__(id=id)
+        self.is_collapsed = False
+        self._rows: list[MessageView] = []
+        self._lanes: list[str] = []
+        self._hidden = 0
+        self._of: tuple[object, ...] = ()
+        self._began = 0
+
+    def refresh_from(self, view: ClusterView) -> None:
+        """Pair the messages up to the moment shown, when that is another one than before."""
+        app = watch_app(self)
+        key = (
+            id(app.history), app.shown_events, app.selection, app.event_filter, self.is_collapsed,
+            self.size.width,
+        )  # fmt: skip
+        if key == self._of:
+            return
+        self._of = key
+        self._began = view.started_at
+        self._rows = self._chosen()
+        self._choose_lanes(view)
+        self.virtual_size = Size(0, len(self._rows) + 1)
+        self._set_title()
+        if app.follows_tail:
+            self.scroll_end(animate=False, immediate=True)
+        self.refresh()
+
+    def _chosen(self) -> list[MessageView]:
+        """The messages that the selection, the filter and the collapsing leave."""
+        app = watch_app(self)
+        start = max(0, app.shown_events - WINDOW_EVENTS)
+        events = enumerate(app.history.events(start, app.shown_events), start)
+        messages = pair(events)
+        if app.selection is not None:
+            messages = [m for m in messages if app.selection in (m.sender, m.receiver)]
+        words = [word.lower() for word in app.event_filter.text.split()]
+        messages = [m for m in messages if _matches(m, words)]
+        if self.is_collapsed or app.event_filter.only_trouble:
+            messages = [m for m in messages if m.state in TROUBLE_STATES]
+        return messages
+
+    def _choose_lanes(self, view: ClusterView) -> None:
+        """As many nodes as there is room for: the coordinator, the selection, the busiest."""
+        weight: dict[str, int] = {}
+        for message in self._rows:
+            more = 50 if message.state in TROUBLE_STATES else 1
+            for node in (message.sender, message.receiver):
+                weight[node] = weight.get(node, 0) + more
+        selection = watch_app(self).selection
+        room = max(2, (self.size.width - TEXT_WIDTH - 10) // LANE_WIDTH)
+        first = [name for name in ("coordinator", selection) if name in weight]
+        ranked = sorted(weight, key=lambda name: -weight[name])
+        chosen = list(dict.fromkeys([*first, *ranked]))[:room]
+        order = {name: place for place, name in enumerate(view.shards)}
+        self._lanes = sorted(chosen, key=lambda name: (name != "coordinator", order.get(name, 0)))
+        self._hidden = len(weight) - len(self._lanes)
+
+    def _set_title(self) -> None:
+        states: dict[str, int] = {}
+        for message in self._rows:
+            states[message.state] = states.get(message.state, 0) + 1
+        told = "  ".join(f"{number} {state}" for state, number in sorted(states.items()))
+        hidden = f"   {self._hidden} nodes have no lane" if self._hidden > 0 else ""
+        only = "   only what went wrong" if self.is_collapsed else ""
+        self.border_title = f"messages {len(self._rows)}   {told}{hidden}{only}"
+
+    # --- Painting.
+
+    def render_line(self, y: int) -> Strip:
+        brush, width = Brush(self), self.size.width
+        row = y + self.scroll_offset.y
+        if y == 0:
+            return strip_of(self._head(brush), width, self.rich_style)
+        if not 0 < row <= len(self._rows):
+            return Strip.blank(width, self.rich_style)
+        return strip_of(self._line(brush, self._rows[row - 1]), width, self.rich_style)
+
+    def _head(self, brush: Brush) -> list[Part]:
+        selection = watch_app(self).selection
+        parts: list[Part] = [(f"{'time':>9} ", brush.role("calm"))]
+        for name in self._lanes:
+            short = name if name == "coordinator" else name[-LANE_WIDTH + 1 :]
+            style = Style(bold=True, reverse=name == selection)
+            parts.append((f"{short[: LANE_WIDTH - 1]:^{LANE_WIDTH}}", style))
+        return parts
+
+    def _line(self, brush: Brush, message: MessageView) -> list[Part]:
+        at = message.sent_at if message.sent_at is not None else message.heard_at or 0
+        style = brush.role(_ROLE.get(message.state, "calm"))
+        return [
+            (f"{(at - self._began) / 1e9:9.3f} ", brush.role("calm")),
+            (self._arrow(message, is_ascii=brush.is_ascii), style),
+            (f" {message.summary}", Style.null()),
+            (f"  {_fate(message)}", style),
+        ]
+
+    def _arrow(self, message: MessageView, *, is_ascii: bool) -> str:
+        """All lanes as one line: bars, and the arrow between two of them."""
+        bar, dash, right, left, cross = "|->" + "<x" if is_ascii else "│─▶◀×"  # noqa: RUF001
+        cells = [" "] * (LANE_WIDTH * len(self._lanes))
+        middles = {name: n * LANE_WIDTH + LANE_WIDTH // 2 for n, name in enumerate(self._lanes)}
+        for place in middles.values():
+            cells[place] = bar
+        start, end = middles.get(message.sender), middles.get(message.receiver)
+        if start is None or end is None:
+            known = start if start is not None else end
+            if known is not None:
+                cells[known] = "o"
+            return "".join(cells)
+        low, high = min(start, end), max(start, end)
+        for place in range(low + 1, high):
+            if message.state != "lost" or place % 2:
+                cells[place] = dash if message.state != "lost" else "·" if not is_ascii else "."
+        cells[start] = "o"
+        cells[end] = right if end > start else left
+        if message.state == "lost":
+            cells[end], cells[(low + high) // 2] = bar, cross
+        return "".join(cells)
+
+
+def _matches(message: MessageView, words: list[str]) -> bool:
+    told = f"{message.summary} {message.sender} {message.receiver} {message.state}".lower()
+    return all(word[1:] not in told if word.startswith("!") else word in told for word in words)
+
+
+def _fate(message: MessageView) -> str:
+    """What became of it."""
+    if message.state in ("heard", "late") and message.sent_at is not None:
+        assert message.heard_at is not None
+        took = (message.heard_at - message.sent_at) / 1e6
+        return f"{'LATE ' if message.state == 'late' else ''}{took:,.1f} ms"
+    if message.state == "lost":
+        return f"LOST by {message.why}" if message.why else "LOST"
+    return "DOUBLED" if message.state == "duplicate" else "on its way"
