@@ -54,9 +54,8 @@ class FaultActions:
         if "save" not in app.playback.can:
             app.notify("only a simulation can be saved as a scenario", severity="warning")
             return
-        app.push_screen(
-            Prompt("save as scenario", "a .toml file", "by_hand.toml"),
-            lambda typed: (
-                app.tell(seam.SaveScenario(Path(typed).expanduser())) and None if typed else None
-            ),
-        )
+        app.push_screen(Prompt("save as scenario", "a .toml file", "by_hand.toml"), self._save)
+
+    def _save(self, typed: str | None) -> None:
+        if typed:
+            cast("WatchApp", self).tell(seam.SaveScenario(Path(typed).expanduser()))

@@ -50,7 +50,7 @@ KEYS: tuple[Key, ...] = (
         "quit: stops what was started here, leaves everything else",
         footer="Quit",
     ),
-    Key("escape", "back", "back; clear a filter; to the present", footer=""),
+    Key("escape", "leave_or_return", "back; clear a filter; to the present", footer=""),
     Key("1", "go('overview')", "overview"),
     Key("2", "go('incremental')", "the incremental: who makes everybody wait"),
     Key("3", "go('messages')", "messages"),

@@ -31,7 +31,7 @@ class ViewActions:
     def action_messages(self) -> None:
         self.action_go("messages")
 
-    def action_back(self) -> None:
+    def action_leave_or_return(self) -> None:
         """One step back: from a screen, from the past, from a filter."""
         app = cast("WatchApp", self)
         if len(app.screen_stack) > 2:

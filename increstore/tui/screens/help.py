@@ -39,7 +39,8 @@ class HelpScreen(ModalScreen[None]):
         table = Table(title="keys", title_justify="left", box=None, pad_edge=False)
         table.add_column("key", no_wrap=True)
         table.add_column("does")
-        can = getattr(getattr(self.app, "playback", None), "can", frozenset())
+        none: frozenset[str] = frozenset()
+        can = getattr(getattr(self.app, "playback", None), "can", none)
         for key in KEYS:
             if key.where in (EVERYWHERE, self._screen_name):
                 missing = key.ability and key.ability not in can

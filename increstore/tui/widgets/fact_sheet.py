@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
-from textual.strip import Strip
 
 from increstore.tui.widgets.painting import Brush, Part, strip_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from textual.strip import Strip
 
     from increstore.view.cluster import ClusterView
 

@@ -74,7 +74,8 @@ def _streams(brush: Brush, shard: ShardView) -> list[list[Part]]:
     if not shard.streams:
         return []
     other = "target" if shard.role == "source" else "source"
-    head = f" {'stream ' + ('to' if shard.role == 'source' else 'from'):<24}{'sent':>8}{'durable':>9}{'rows':>9}"
+    title = "stream to" if shard.role == "source" else "stream from"
+    head = f" {title:<24}{'sent':>8}{'durable':>9}{'rows':>9}"
     lines: list[list[Part]] = [[(head, brush.role("calm"))]]
     lines += [_stream(brush, stream, getattr(stream, other)) for stream in shard.streams.values()]
     return lines

@@ -28,6 +28,8 @@ WINDOW_EVENTS = 6_000
 LANE_WIDTH = 9
 TEXT_WIDTH = 34
 TROUBLE_STATES = ("lost", "late", "duplicate")
+_DRAWN = ("│", "─", "▶", "◀", "×")  # noqa: RUF001 - a glyph, not a letter
+_ASCII = ("|", "-", ">", "<", "x")
 _ROLE = {"heard": "busy", "open": "wait", "lost": "bad", "late": "wait", "duplicate": "cut"}
 
 
@@ -133,7 +135,7 @@ class SpaceTime(ScrollView, can_focus=True):
 
     def _arrow(self, message: MessageView, *, is_ascii: bool) -> str:
         """All lanes as one line: bars, and the arrow between two of them."""
-        bar, dash, right, left, cross = "|->" + "<x" if is_ascii else "│─▶◀×"  # noqa: RUF001
+        bar, dash, right, left, cross = _ASCII if is_ascii else _DRAWN
         cells = [" "] * (LANE_WIDTH * len(self._lanes))
         middles = {name: n * LANE_WIDTH + LANE_WIDTH // 2 for n, name in enumerate(self._lanes)}
         for place in middles.values():
