@@ -76,7 +76,7 @@ def _numbers(command: Callable[..., Any]) -> Callable[..., Any]:
     default=_STATES_MAX,
     show_default=True,
     metavar="N",
-    help="Stop at so many states; a million take about 400 MB.",
+    help="Stop at so many states; a million take about 300 MB.",
 )
 @click.option(
     "--seconds-max", type=click.IntRange(min=1), metavar="S", help="Stop after so many seconds."
