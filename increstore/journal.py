@@ -33,7 +33,7 @@ JOURNAL_FORMAT = 1
 DETAIL_EVENTS = frozenset(
     {
         "restore.planned", "history.recovered", "shard.recovered", "life.began", "page.read",
-        "message.sent", "message.received", "batch.applied", "tables.published", "data.lost",
+        "message.sent", "message.received", "message.lost", "batch.applied", "tables.published", "data.lost",
         "clock.changed",
     }
 )  # fmt: skip

@@ -11,8 +11,13 @@ from increstore.protocol.topology import table_of
 
 if TYPE_CHECKING:
     from increstore.judging.history import History
-    from increstore.judging.streams import Source, Totals
-    from increstore.protocol.messages import CompletionNotification, SealIncremental, StartScan
+    from increstore.judging.streams import Source, Stream, Totals
+    from increstore.protocol.messages import (
+        CompletionNotification,
+        Evidence,
+        SealIncremental,
+        StartScan,
+    )
     from increstore.protocol.records import (
         IncrementalCompleted,
         RestoreCompleted,
@@ -30,23 +35,38 @@ class Completion(Monitor):
     def completion_truth(self, now: int, source: Source, report: CompletionNotification) -> None:
         """A source shard reports success only when every batch that it sent for this incremental is
         durably applied at its target: rows, batches and digest of the evidence are those of what
-        the target has made durable for exactly this attempt."""
+        the target has made durable for exactly this attempt, and the target has told it so."""
         if report.status is not Status.SUCCESS:
             return
         for evidence in report.evidence:
             stream = self.truth.stream(evidence.target, report.scan)
-            if stream is not None and stream.target.is_blind and evidence.batches > stream.best:
-                continue
-            durable = stream.totals.get(evidence.batches) if stream is not None else None
-            if durable != (evidence.rows, evidence.digest):
-                applied = stream.best if stream is not None else 0
+            if stream is None or not self._is_out_of_sight(stream, evidence.batches):
+                self._require_durable(now, source, report, evidence)
+            if stream is not None and evidence.batches > stream.told:
                 raise self.violated(
                     "C1", now, source.name,
                     f"reported success of incremental {report.scan.incremental}, attempt "
-                    f"{report.scan.attempt}, with {_totals(evidence.rows, evidence.digest)} in "
-                    f"{evidence.batches} batches for {evidence.target}, where {applied} batches "
-                    f"are applied{_and(durable)}",
+                    f"{report.scan.attempt}, with {evidence.batches} batches for "
+                    f"{evidence.target}, which has told it of {stream.told}",
                 )  # fmt: skip
+
+    def _is_out_of_sight(self, stream: Stream, batches: int) -> bool:
+        return stream.target.is_blind and batches > stream.best
+
+    def _require_durable(
+        self, now: int, source: Source, report: CompletionNotification, evidence: Evidence
+    ) -> None:
+        stream = self.truth.stream(evidence.target, report.scan)
+        durable = stream.totals.get(evidence.batches) if stream is not None else None
+        if durable != (evidence.rows, evidence.digest):
+            applied = stream.best if stream is not None else 0
+            raise self.violated(
+                "C1", now, source.name,
+                f"reported success of incremental {report.scan.incremental}, attempt "
+                f"{report.scan.attempt}, with {_totals(evidence.rows, evidence.digest)} in "
+                f"{evidence.batches} batches for {evidence.target}, where {applied} batches are "
+                f"applied{_and(durable)}",
+            )  # fmt: skip
 
     @invariant("C2", "one-outcome", "sent CompletionNotification")
     def one_outcome(self, now: int, source: Source, report: CompletionNotification) -> None:

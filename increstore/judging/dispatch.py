@@ -33,8 +33,8 @@ def sendings(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
         m.CancelRestore: _asked(truth, checks_of, "CancelRestore"),
         m.OpenStream: _sent_by_source(truth, checks_of("sent OpenStream"), _ask_for_watermark),
         m.ApplyChanges: _sent_by_source(truth, checks_of("sent ApplyChanges"), _send_batch),
-        m.StreamOpened: _sent_by_target(truth, checks_of("sent StreamOpened")),
-        m.ChangesApplied: _sent_by_target(truth, checks_of("sent ChangesApplied")),
+        m.StreamOpened: _answered_by_target(truth, checks_of("sent StreamOpened")),
+        m.ChangesApplied: _answered_by_target(truth, checks_of("sent ChangesApplied")),
         m.CompletionNotification: _told_by_source(
             truth, checks_of("sent CompletionNotification"), _report
         ),
@@ -74,7 +74,6 @@ def _ignored(now: int, sender: str, receiver: str, message: Any) -> None:
 def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
     checks, objections = checks_of(f"sent {kind}"), checks_of("sent under no generation")
     is_question, has_scan = kind != "CancelRestore", kind == "StartScan"
-    is_remembered = kind == "SealIncremental"
 
     def tell(now: int, sender: str, receiver: str, message: Any) -> None:
         if truth.restore != (message.scan.restore if has_scan else message.restore):
@@ -88,7 +87,6 @@ def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
             check(now, history, receiver, message)
         if is_question:
             history.ask(now, receiver, message)
-        if is_remembered:
             truth.said[said_of(message, receiver)] = None
 
     return tell
@@ -110,22 +108,25 @@ def _sent_by_source(truth: Truth, checks: Checks, take: Callable[[int, Stream, A
     return tell
 
 
-def _ask_for_watermark(now: int, stream: Stream, _: m.OpenStream) -> None:
+def _ask_for_watermark(now: int, stream: Stream, message: m.OpenStream) -> None:
     if not stream.asks:
         stream.asks_since = now
     stream.asks += 1
+    stream.opens[message.generation] = None
 
 
 def _send_batch(now: int, stream: Stream, message: m.ApplyChanges) -> None:
     stream.sent[message.order] = (message.rows, message.digest)
 
 
-def _sent_by_target(truth: Truth, checks: Checks) -> Tell:
+def _answered_by_target(truth: Truth, checks: Checks) -> Tell:
     def tell(now: int, sender: str, receiver: str, message: Any) -> None:
         stream = truth.stream(sender, message.scan)
-        if stream is not None:
-            for check in checks:
-                check(now, stream, message)
+        if stream is None:
+            return
+        for check in checks:
+            check(now, stream, message)
+        stream.answers[message.generation, message.watermark] = None
 
     return tell
 

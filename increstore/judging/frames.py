@@ -13,9 +13,12 @@ if TYPE_CHECKING:
         ApplyChanges,
         ChangesApplied,
         CompletionNotification,
+        Finalize,
         Finalized,
         IncrementalSealed,
+        OpenStream,
         SealIncremental,
+        StartScan,
         StreamOpened,
     )
 
@@ -36,15 +39,22 @@ class Frames(Monitor):
                 "never sent like this",
             )  # fmt: skip
 
+    @part_of("F1", "received OpenStream")
+    def streams_are_opened_as_asked(self, now: int, stream: Stream, message: OpenStream) -> None:
+        if message.generation not in stream.opens and not stream.source.is_blind:
+            raise self._never_sent(now, stream.target.name, message)
+
     @part_of("F1", "received ChangesApplied", "received StreamOpened")
     def watermarks_as_sent(
         self, now: int, stream: Stream, message: ChangesApplied | StreamOpened
     ) -> None:
-        if message.watermark > stream.best and not stream.target.is_blind:
+        if stream.target.is_blind:
+            return
+        if (message.generation, message.watermark) not in stream.answers:
             raise self.violated(
                 "F1", now, stream.source.name,
                 f"received watermark {message.watermark} of {stream} from {stream.target.name}, "
-                f"which has never had more than {stream.best}",
+                f"which was never sent; {stream.best} batches are applied there",
             )  # fmt: skip
 
     @part_of("F1", "received CompletionNotification")
@@ -61,16 +71,17 @@ class Frames(Monitor):
         self, now: int, target: Target, message: IncrementalSealed | Finalized
     ) -> None:
         if not target.is_blind and said_of(message, target.name) not in self.truth.said:
-            raise self.violated(
-                "F1", now, target.name,
-                f"{type(message).__name__} of it was received that it never sent",
-            )  # fmt: skip
+            raise self._never_sent(now, target.name, message)
 
-    @part_of("F1", "received SealIncremental")
-    def seals_as_asked(self, now: int, target: Target, message: SealIncremental) -> None:
-        if said_of(message, target.name) not in self.truth.said:
-            raise self.violated(
-                "F1", now, target.name,
-                f"received a SealIncremental of incremental {message.incremental} that was never "
-                "sent",
-            )  # fmt: skip
+    @part_of("F1", "received SealIncremental", "received Finalize", "received StartScan")
+    def questions_as_asked(
+        self, now: int, shard: Source | Target, message: SealIncremental | Finalize | StartScan
+    ) -> None:
+        if said_of(message, shard.name) not in self.truth.said:
+            raise self._never_sent(now, shard.name, message)
+
+    def _never_sent(self, now: int, node: str, message: object) -> Exception:
+        return self.violated(
+            "F1", now, node,
+            f"{type(message).__name__} was received, to or from it, that was never sent like this",
+        )  # fmt: skip

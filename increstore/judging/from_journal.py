@@ -3,8 +3,9 @@
 Rules of this file:
 - A run names its plan (`restore.planned`): who takes part, and what holds for it. Without that only
   the coordinator's own history can be judged, and only if the journal has it from the beginning.
-- A process that is killed takes the last of its events with it. So after the last event of each
-  life of a shard the judge is told that it has lost sight of it, until it comes up again.
+- A worker process that is killed takes the last of its events with it. So after the last event of
+  each life of a shard the judge is told that it has lost sight of it, until it comes up again. In a
+  single process every event is written before anything that follows from it.
 - What this version does not know is counted and left out; what it knows and cannot read is an
   error with its line.
 """
@@ -38,9 +39,9 @@ IGNORED = frozenset(
     {
         "barrier.waits", "batch.rejected", "changes.applied", "completion.received",
         "disk.power_lost", "events.lost", "fault.ended", "fault.injected", "fault.skipped",
-        "node.restarted", "node.started", "page.failed", "refused", "restore.abandoned",
-        "restore.interrupted", "restore.refused", "scan.asked", "scan.progress",
-        "shard.restarting", "storage.corrupted", "worker.died",
+        "message.lost", "node.crashed", "node.restarted", "node.started", "page.failed", "refused",
+        "restore.abandoned", "restore.interrupted", "restore.refused", "scan.asked",
+        "scan.progress", "shard.restarting", "storage.corrupted", "worker.died",
     }
 )  # fmt: skip
 """Events that say nothing a judge needs; only ever asked for membership."""
@@ -58,7 +59,7 @@ class JournalVerdict:
     """Events that this version does not know, by name."""
     restores: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
-    """How each run ended: "completed", "paused", .. or "interrupted"; "cut off" without a word."""
+    """How each run ended: "completed", "paused", .. or "cut off" without a word."""
     counts: dict[str, int] = field(default_factory=dict)
     """How often each invariant was judged, by id."""
     notes: list[str] = field(default_factory=list)
@@ -150,7 +151,7 @@ class _Reader:
 
     def _play(self, run: JournalRun, judge: Judge) -> bool:
         player = Player(judge, self.verdict.unknown)
-        sight_lost_after = _last_events_of_lives(run, judge)
+        sight_lost_after = _last_events_of_lives(run, judge) if _has_workers(run) else {}
         for place, line in enumerate(run.lines):
             try:
                 player.tell(line)
@@ -271,10 +272,6 @@ class Player:
         if line.facts.get("ends_life"):
             self._judge.write_failed(line.at, line.node)
 
-    def _crashed(self, line: JournalLine) -> None:
-        # A process that is killed goes on for a moment; what it does then is told late.
-        self._judge.lost_sight(line.at, line.node)
-
     def _lost_data(self, line: JournalLine) -> None:
         self._judge.rolled_back(line.at, line.node)
 
@@ -302,11 +299,16 @@ _PLAY: dict[str, Callable[[Player, JournalLine], None]] = {
     "tables.published": Player._published,
     "operator.asked": Player._operated,
     "storage.failed": Player._failed,
-    "node.crashed": Player._crashed,
     "data.lost": Player._lost_data,
     "clock.changed": Player._changed_clock,
     "coordinator.usurped": Player._usurped,
 }
+
+
+def _has_workers(run: JournalRun) -> bool:
+    """Whether shards had processes of their own, whose last words may be missing."""
+    modes = [line.facts.get("mode") for line in run.lines if line.event == "restore.planned"]
+    return not all(mode in ("memory", "simulation") for mode in modes)
 
 
 def _last_events_of_lives(run: JournalRun, judge: Judge) -> dict[int, list[str]]:
@@ -326,13 +328,25 @@ def _last_events_of_lives(run: JournalRun, judge: Judge) -> dict[int, list[str]]
     return lost
 
 
-_ENDS = {f"restore.{end}": end for end in ("completed", "paused", "failed", "cancelled")}
+_ENDS = {
+    **{f"restore.{end}": end for end in ("completed", "paused", "failed", "cancelled", "refused")},
+    "restore.interrupted": "interrupted",
+}
 
 
 def _end_of(run: JournalRun) -> str:
-    ends = {**_ENDS, "restore.interrupted": "interrupted", "restore.refused": "refused"}
-    told = [ends[line.event] for line in run.lines if line.event in ends]
-    return told[-1] if told else "cut off"
+    """How the run ended; the last word of a coordinator may be what its next life has found."""
+    told = [event for line in run.lines for event in _told_in(line) if event in _ENDS]
+    if told:
+        return _ENDS[told[-1]]
+    return "cut off" if run.lines else "nothing left to do"
+
+
+def _told_in(line: JournalLine) -> list[str]:
+    if line.event != "history.recovered":
+        return [line.event]
+    records = line.facts.get("records")
+    return [str(told.get("event")) for told in records[-1:]] if isinstance(records, list) else []
 
 
 def _led_there(run: JournalRun, place: int, violation: InvariantViolated) -> list[JournalLine]:

@@ -81,8 +81,8 @@ class Stream:
     """The batches of one attempt of a scan at one target."""
 
     __slots__ = (
-        "admitted", "asks", "asks_since", "attempt", "best", "end", "incremental", "owed",
-        "recovered", "sent", "source", "target", "told", "totals",
+        "admitted", "answers", "asks", "asks_since", "attempt", "best", "end", "incremental",
+        "opens", "owed", "recovered", "sent", "source", "target", "told", "totals",
     )  # fmt: skip
 
     def __init__(self, target: Target, source: Source, scan: ScanId, owed: Owed) -> None:
@@ -101,6 +101,10 @@ class Stream:
         """The watermark with which the target began its present life."""
         self.sent: dict[int, tuple[int, int]] = {}
         """(rows, digest) of the batches that were ever sent, by order."""
+        self.opens: dict[int, None] = {}
+        """Generations under which an `OpenStream` was ever sent."""
+        self.answers: dict[tuple[int, int], None] = {}
+        """(generation, watermark) that the target has ever told."""
         self.admitted: dict[int, tuple[int, int]] = {}
         """Of the batches that the target was given for whom it obeys, and has not applied yet."""
         self.told = 0

@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from increstore.judging.history import COMPLETED, History
 from increstore.judging.streams import Owed, Source, Stream, Target
-from increstore.protocol.messages import Finalized, IncrementalSealed, ScanId, SealIncremental
+from increstore.protocol.messages import (
+    CompletionNotification,
+    Finalize,
+    Finalized,
+    IncrementalSealed,
+    ScanId,
+    SealIncremental,
+    StartScan,
+)
 from increstore.protocol.records import GenerationStarted, IncrementalCompleted
 from increstore.protocol.target_state import StreamState
 from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from increstore.protocol.messages import CompletionNotification
     from increstore.protocol.ready import Batch
     from increstore.protocol.target_state import TargetState
     from increstore.protocol.topology import Topology
@@ -55,7 +62,7 @@ class Truth:
         """Nodes that have lost durable data to a fault since they last came up."""
         self.clocks_changed: dict[str, None] = {}
         self.said: dict[tuple[Any, ...], None] = {}
-        """Reports and answers that were ever sent (see `said_of`)."""
+        """Questions, reports and answers that were ever sent (see `said_of`)."""
         self.reports_heard: dict[tuple[str, int, int], list[CompletionNotification]] = {}
         """By (source, incremental, attempt)."""
         self.refusals_heard: dict[tuple[str, int, int], None] = {}
@@ -170,18 +177,25 @@ class Truth:
         target.forget()
 
 
-def said_of(
-    message: CompletionNotification | IncrementalSealed | Finalized | SealIncremental,
-    shard: str = "",
-) -> tuple[Any, ...]:
-    """What tells two such messages apart; `shard` is the target that sends or receives it."""
-    if isinstance(message, IncrementalSealed | SealIncremental):
-        told = message.applied if isinstance(message, IncrementalSealed) else message.sent
-        return (type(message), shard, message.incremental, message.generation, told)
-    if isinstance(message, Finalized):
-        return (Finalized, shard, message.generation, message.rows, message.digest)
-    scan = message.scan
-    return (
-        scan.source, scan.incremental, scan.attempt, message.generation, message.status.value,
-        message.rows_scanned, message.evidence,
-    )  # fmt: skip
+def said_of(message: Any, shard: str = "") -> tuple[Any, ...]:
+    """What tells two questions, reports or answers apart; `shard` is who is asked, or answers."""
+    return _SAID[type(message)](message, shard)
+
+
+_SAID: dict[type, Callable[[Any, str], tuple[Any, ...]]] = {
+    StartScan: lambda it, _: (
+        StartScan, it.scan.source, it.scan.incremental, it.scan.attempt, it.generation,
+    ),
+    SealIncremental: lambda it, to: (
+        SealIncremental, to, it.incremental, it.generation, it.sent,
+    ),
+    Finalize: lambda it, to: (Finalize, to, it.generation),
+    CompletionNotification: lambda it, _: (
+        it.scan.source, it.scan.incremental, it.scan.attempt, it.generation, it.status.value,
+        it.rows_scanned, it.evidence,
+    ),
+    IncrementalSealed: lambda it, by: (
+        IncrementalSealed, by, it.incremental, it.generation, it.applied,
+    ),
+    Finalized: lambda it, by: (Finalized, by, it.generation, it.rows, it.digest),
+}  # fmt: skip

@@ -110,10 +110,14 @@ def narrate_plan(
     coordinator: CoordinatorConfig,
     source: SourceConfig,
     history: Sequence[CoordinatorRecord],
+    mode: str,
 ) -> None:
-    """Details: who takes part, under which policies, and what the coordinator has found durable."""
+    """Details: who takes part, under which policies, and what the coordinator has found durable.
+
+    `mode` is "simulation", "memory" or "tcp": whether the events of shards can be late or missing.
+    """
     if journal.wants_details:
-        facts = d.of_plan(topology, coordinator, source)
+        facts = {"mode": mode, **d.of_plan(topology, coordinator, source)}
         journal.tell(node, "restore.planned", facts, is_detail=True)
         found = [_as_event(record) for record in history]
         journal.tell(node, "history.recovered", {"records": found}, is_detail=True)

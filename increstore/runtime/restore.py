@@ -89,7 +89,8 @@ async def _run(
     )
     was_complete = core.state is RestoreState.COMPLETED
     if not was_complete:
-        narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), prepared.history)
+        history, mode = prepared.history, prepared.request.on
+        narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), history, mode)
         await _until_it_ends(prepared, core, journal, started, early)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()

@@ -232,7 +232,8 @@ class SimulatedCoordinator(DiskNode):
         self.judge.recovered(world.now, self.name, history)
         if world.journal is not None:
             config, source = world.config, world.source_config
-            narrate_plan(world.journal, self.name, self.topology, config, source, history)
+            plan = self.topology
+            narrate_plan(world.journal, self.name, plan, config, source, history, "simulation")
         now = self.clock(world.now)
         wall = world.wall_ns(self)
         return Coordinator(self.topology, world.config, history, now, wall, self.fingerprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from increstore.protocol.messages import (
+    ChangesApplied,
     Evidence,
     Reason,
     Refused,
@@ -63,9 +64,21 @@ def test_c1_success_of_another_attempt_than_the_one_that_is_applied():
 
 def test_c1_is_not_judged_of_a_target_that_was_lost_sight_of():
     story = a_story().ask(S0).read(S0)
-    for target in (T0, T1):
+    for target, watermark in ((T0, 2), (T1, 1)):
         story.judge.lost_sight(story.after(), target)
+        story.hear(target, S0, ChangesApplied(scan_id(), 1, watermark))
     story.send(S0, "coordinator", story.report_of(S0))
+
+
+def test_c1_success_that_the_source_cannot_know_of():
+    story = a_story().ask(S0).read(S0).open(T0, S0).open(T1, S0)
+    for order, target in ((1, T0), (2, T0), (1, T1)):
+        story.send_batch(order, target)
+        story.apply(order, target)
+    story.acknowledge(1, T0)
+    story.acknowledge(1, T1)
+    with caught("C1", "2 batches for orders/t0, which has told it of 1"):
+        story.send(S0, "coordinator", story.report_of(S0))
 
 
 def test_c2_success_after_a_failure_of_the_same_attempt():

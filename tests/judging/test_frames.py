@@ -9,9 +9,12 @@ import pytest
 from increstore.protocol.messages import (
     ApplyChanges,
     ChangesApplied,
+    Finalize,
     Finalized,
     IncrementalSealed,
+    OpenStream,
     SealIncremental,
+    StartScan,
 )
 from increstore.protocol.topology import COORDINATOR
 
@@ -60,10 +63,25 @@ def test_f1_an_answer_arrives_that_was_never_given(answer):
         story.hear(T0, COORDINATOR, answer)
 
 
-def test_f1_a_seal_is_asked_for_that_was_never_sent():
-    story = a_reported_story()
-    with caught("F1", "never"):
-        story.hear(COORDINATOR, T0, SealIncremental(RESTORE, 0, 1, ()))
+@pytest.mark.parametrize(
+    ("receiver", "question"),
+    [
+        (S0, StartScan(scan_id(attempt=2), 1)),
+        (T0, Finalize(RESTORE, 1)),
+        (T0, SealIncremental(RESTORE, 0, 1, ())),
+    ],
+    ids=lambda given: type(given).__name__,
+)
+def test_f1_a_question_arrives_that_was_never_asked(receiver, question):
+    story = a_story()
+    with caught("F1", type(question).__name__, "never sent like this"):
+        story.hear(COORDINATOR, receiver, question)
+
+
+def test_f1_a_stream_is_to_be_opened_that_nobody_has_asked_for():
+    story = a_story().ask(S0)
+    with caught("F1", "OpenStream"):
+        story.hear(S0, T0, OpenStream(scan_id(), 1))
 
 
 def test_f1_a_message_may_arrive_twice_and_late():

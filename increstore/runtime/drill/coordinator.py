@@ -56,7 +56,8 @@ class Chair:
             history = await trio.to_thread.run_sync(log.replay)
             plan = self.prepared.plan
             topology = topology_of(plan, self.prepared.job.restore)
-            narrate_plan(self.journal, COORDINATOR, topology, self.config, self.source, history)
+            config, source, mode = self.config, self.source, self.prepared.request.on
+            narrate_plan(self.journal, COORDINATOR, topology, config, source, history, mode)
             core = self.core = Coordinator(
                 topology,
                 self.config,
