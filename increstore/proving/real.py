@@ -103,12 +103,14 @@ def run_real(
     journal_path: Path | None = None,
     journal_to: Callable[[JournalEvent], None] | None = None,
     limit_s: float | None = None,
+    run: Callable[..., RealOutcome] = trio.run,
 ) -> RealOutcome:
     """Run one seed in `mode` ("memory" or "tcp"), everything it makes in `folder`, a new one.
 
     A scenario's own collection is looked for from `base`, and never written to. The journal goes
     to `journal_path`, by default in the folder. What has not ended after `limit_s` has stalled; by
-    default that is as the scenario says, but generous.
+    default that is as the scenario says, but generous. `run` is what runs trio: a test's own clock
+    comes in here.
     Raises: ScenarioError, StorageFailed when the run cannot be set up.
     """
     tune_process()
@@ -133,7 +135,7 @@ def run_real(
         director = Director.of(settled, nodes, draws.draw)
         limit_s = _limit_s(settled) if limit_s is None else limit_s
         try:
-            outcome = trio.run(_run, settled, director, draws, journal, request, limit_s)
+            outcome = run(_run, settled, director, draws, journal, request, limit_s)
         except BaseExceptionGroup as group:
             raise first_expected(group) from group
         return replace(outcome, journal=path)
