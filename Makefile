@@ -11,7 +11,7 @@ ARGS   ?=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint style types imports format benchmark clean
+.PHONY: help demo test scenarios planted twice lint style types imports format benchmark clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,19 @@ demo: $(VENV)/.set-up-run ## restore the shipped real chain over several shards,
 
 test: $(VENV)/.set-up-check ## run every test
 	@$(BIN)/python -m pytest -q $(ARGS)
+
+# Together more than 20,000 runs; JOBS=1 for one core.
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+SEEDS  ?= 0..249
+
+scenarios: $(VENV)/.set-up-check ## run every shipped scenario from many seeds, in simulation
+	@$(BIN)/increstore run scenarios --on simulation --seeds $(SEEDS) --jobs $(JOBS)
+
+planted: $(VENV)/.set-up-check ## plant known bugs: each of them must be caught
+	@$(BIN)/python -m tests.planted
+
+twice: $(VENV)/.set-up-check ## run seeds twice, in processes that differ in all that must not matter
+	@$(BIN)/python tools/twice.py scenarios --seeds 0..9
 
 # Three targets, so that `make --keep-going lint` shows every complaint at once.
 lint: style types imports ## check style, types and the direction of imports
