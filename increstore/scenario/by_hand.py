@@ -19,10 +19,10 @@ from increstore.scenario.fault_rules import Surroundings
 from increstore.scenario.node_faults import CrashNow
 from increstore.scenario.trigger import LastingFault
 from increstore.scenario.values import exactly, show_duration
-from increstore.scenario.words import DROP_MARK, FAULT_MARK
+from increstore.scenario.words import FAULT_MARK
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from increstore.scenario.compiled import EventTest
     from increstore.scenario.director import Director
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from increstore.scenario.model import Scenario
     from increstore.scenario.trigger import EventMatch
 
+ENDS = ("completed", "failed", "paused", "cancelled")
 HAND = "hand"
 """Faults injected by hand are called `hand 1`, `hand 2` .. unless they have an id."""
 
@@ -147,28 +148,24 @@ def as_played(
     )
 
 
-def expecting(
-    scenario: Scenario, state: str, reached: Mapping[str, int], known: Iterable[str]
-) -> Scenario:
-    """The same, expecting what came of it; marks that were not met are not asked for again.
+def expecting(scenario: Scenario, state: str, reached: Mapping[str, int]) -> Scenario:
+    """The same, expecting what came of it; `state` "running": nobody knows yet.
 
-    `known` are the ids of the faults that the file has.
+    Marks are not asked for that were not met, or that are of faults that were left out.
     """
-    faults = frozenset(known)  # Only ever asked for membership.
+    ids = [fault.id for fault in scenario.faults]
+    expect, has_ended = scenario.expect, state in ENDS
 
     def is_known(mark: str) -> bool:
-        return not mark.startswith(FAULT_MARK) or mark.removeprefix(FAULT_MARK) in faults
+        return not mark.startswith(FAULT_MARK) or mark.removeprefix(FAULT_MARK) in ids
 
-    expect = scenario.expect
     changes: dict[str, Any] = {
         "reached": tuple(
-            mark
-            for mark in expect.reached
-            if is_known(mark) and (mark in reached or mark.startswith(DROP_MARK))
+            mark for mark in expect.reached if is_known(mark) and (mark in reached or not has_ended)
         ),
         "never": tuple(mark for mark in expect.never if is_known(mark) and mark not in reached),
     }
-    if state != expect.outcome and state in ("completed", "failed", "paused", "cancelled"):
+    if has_ended and state != expect.outcome:
         changes |= {"outcome": state, "reason": ""}
     return scenario.model_copy(update={"expect": expect.model_copy(update=changes)})
 
