@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ import trio
 
 from increstore.errors import IncrestoreError
 from increstore.journal import Journal, JournalFile
+from increstore.judging.from_journal import check_journal
 from increstore.protocol.topology import COORDINATOR, table_of
 from increstore.proving.commands import Commands
 from increstore.proving.verdict import Verdict, find_failure
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from increstore.journal import JournalEvent
+    from increstore.judging.violation import InvariantViolated
     from increstore.scenario.actions import FaultEvent
     from increstore.scenario.model import Scenario
 
@@ -70,7 +72,8 @@ class RealOutcome:
     faults: Sequence[FaultEvent] = ()
     seconds: float = 0.0
     """Real time, from the first command to the end of the last."""
-    violation: None = None
+    violation: InvariantViolated | None = None
+    """The first invariant that the journal breaks."""
 
 
 class Witness:
@@ -100,17 +103,16 @@ def run_real(
     folder: Path,
     *,
     base: Path = Path(),
-    journal_path: Path | None = None,
     journal_to: Callable[[JournalEvent], None] | None = None,
     limit_s: float | None = None,
     run: Callable[..., RealOutcome] = trio.run,
 ) -> RealOutcome:
     """Run one seed in `mode` ("memory" or "tcp"), everything it makes in `folder`, a new one.
 
-    A scenario's own collection is looked for from `base`, and never written to. The journal goes
-    to `journal_path`, by default in the folder. What has not ended after `limit_s` has stalled; by
-    default that is as the scenario says, but generous. `run` is what runs trio: a test's own clock
-    comes in here.
+    A scenario's own collection is looked for from `base`, and never written to. The journal, by
+    which the run is judged, is in the folder; `journal_to` gets the same events. What has not
+    ended after `limit_s` has stalled; by default that is as the scenario says, but generous. `run`
+    is what runs trio: a test's own clock comes in here.
     Raises: ScenarioError, StorageFailed when the run cannot be set up.
     """
     tune_process()
@@ -123,11 +125,11 @@ def run_real(
         targets=settled.cluster.targets,
         on=mode,
     )
-    journal, path = Journal(), journal_path or folder / "journal.jsonl"
+    journal, path = Journal(), folder / "journal.jsonl"
+    if journal_to is not None:
+        journal.subscribe(journal_to, details=True)
     with closing(JournalFile(path)) as file:
         journal.subscribe(file, details=True)
-        if journal_to is not None:
-            journal.subscribe(journal_to)
         try:
             nodes = _nodes(request)
         except IncrestoreError as error:
@@ -138,7 +140,7 @@ def run_real(
             outcome = run(_run, settled, director, draws, journal, request, limit_s)
         except BaseExceptionGroup as group:
             raise first_expected(group) from group
-        return replace(outcome, journal=path)
+    return replace(outcome, journal=path, violation=_judge(settled, path))
 
 
 async def _run(
@@ -177,6 +179,13 @@ async def _run(
     )
 
 
+def _judge(settled: Scenario, journal: Path) -> InvariantViolated | None:
+    """What the journal of the run breaks, the chain's own say included where it is known."""
+    model = _model_of(settled)
+    oracle_of = None if model is None else lambda _: model
+    return check_journal(journal, oracle_of).violation
+
+
 def _limit_s(settled: Scenario) -> float:
     wanted = (settled.heal.at + settled.expect.within) / 1e9
     return min(max(wanted, LIMIT_S_MIN), LIMIT_S_MAX)
@@ -208,8 +217,11 @@ def _nodes(request: RestoreRequest) -> list[str]:
 def run_real_task(path: str, seed: int, mode: str, journal: Path | None = None) -> Verdict:
     """Run one seed of a scenario file in a folder that is gone afterwards."""
     scenario, base = load_scenario(Path(path)), Path(path).parent
-    with tempfile.TemporaryDirectory(prefix="increstore-run-") as folder:
-        outcome = run_real(scenario, seed, mode, Path(folder), base=base, journal_path=journal)
+    with (
+        tempfile.TemporaryDirectory(prefix="increstore-run-") as folder,
+        closing(JournalFile(journal)) if journal else nullcontext() as copy,
+    ):
+        outcome = run_real(scenario, seed, mode, Path(folder), base=base, journal_to=copy)
     return Verdict(
         scenario=path,
         title=scenario.title,
@@ -227,7 +239,11 @@ def run_real_task(path: str, seed: int, mode: str, journal: Path | None = None) 
 
 def expected_rows(scenario: Scenario) -> Mapping[str, Mapping[Any, Any]] | None:
     """What must be visible after the whole chain; None for a chain that was not generated."""
+    model = _model_of(scenario)
+    return None if model is None else model.rows_after(model.last_incremental)
+
+
+def _model_of(scenario: Scenario) -> Model | None:
     if scenario.workload.collection is not None:
         return None
-    model = Model(generate(scenario.workload))
-    return model.rows_after(model.last_incremental)
+    return Model(generate(scenario.workload))

@@ -19,6 +19,7 @@ from increstore.scenario.load import parse_scenario
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
 from tests.e2e.commands import comes_true, processes_with
+from tests.proving.builders import a_target_that_tells_what_it_has_not_written
 
 HEAD = """
 format = 1
@@ -300,3 +301,17 @@ def test_nothing_outlives_a_run_that_meets_a_bug(mode, tmp_path, nothing_is_left
     with pytest.raises(ExceptionGroup) as met:
         run_real(a_scenario(), 0, mode, tmp_path, journal_to=fail)
     assert met.group_contains(AssertionError, match="a bug")
+
+
+# --- Judged by its journal.
+
+
+def test_an_invariant_that_the_journal_breaks_is_the_verdict(tmp_path):
+    """A run that ends well is not believed: here a bug is planted that the rows do not show."""
+    slow = f'kind = "disk"; node = "targets"; action = "slow"; by = "600ms"; op = "append"; {IN_1}'
+    crash = f'kind = "crash"; node = "sources"; restart_after = "5ms"; delay = "200ms"; {IN_1}'
+    with a_target_that_tells_what_it_has_not_written():
+        outcome = run_real(a_scenario(slow, crash), 0, "memory", tmp_path)
+    assert outcome.violation is not None
+    failure = find_failure(a_scenario(slow, crash), outcome, None)
+    assert failure.kind is FailureKind.INVARIANT
