@@ -19,7 +19,9 @@ import click
 from increstore import __version__
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
 
-_COMMANDS = ("demo", "backup", "chain", "restore", "verify", "run", "replay", "check", "explore")
+_COMMANDS = (
+    "demo", "backup", "chain", "restore", "verify", "run", "watch", "replay", "check", "explore",
+)  # fmt: skip
 
 
 class LazyGroup(click.Group):

@@ -11,17 +11,16 @@ Rules of this file:
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import signal
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from textual.app import App
 
-from increstore.errors import ExitCode, IncrestoreError
+from increstore.errors import ExitCode
+from increstore.tui.endings import Endings
 from increstore.tui.fault_actions import FaultActions
 from increstore.tui.keys import bindings
-from increstore.tui.theme import DARK, LIGHT
+from increstore.tui.look import put_on
+from increstore.tui.palette import Palette
 from increstore.tui.time_actions import TimeActions
 from increstore.tui.view_actions import ViewActions
 from increstore.view.filters import EventFilter
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
 TICKS_A_SECOND = 20
 
 
-class WatchApp(TimeActions, ViewActions, FaultActions, App[int]):
-    """Shows one source until the person leaves. Returns the exit code."""
+class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[object]):
+    """Shows one source until the person leaves; `return_code` is the exit code."""
 
     CSS_PATH = "watch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
@@ -53,8 +52,12 @@ class WatchApp(TimeActions, ViewActions, FaultActions, App[int]):
         theme: str = "dark",
         has_colour: bool = True,
         ticks: bool = True,
+        can_go_back: bool = False,
     ) -> None:
-        """`ticks` False: nothing happens but by `tick()`, as tests want it."""
+        """`ticks` False: nothing happens but by `tick()`, as tests want it.
+
+        `can_go_back`: whoever opened the app has a list of scenarios to go back to.
+        """
         super().__init__()
         self.playback = playback
         self.is_ascii = is_ascii
@@ -74,7 +77,9 @@ class WatchApp(TimeActions, ViewActions, FaultActions, App[int]):
         self._painted: tuple[object, ...] | None = None
         self._ticks = ticks
         self._first_theme = theme
-        self._is_stopped = False
+        self._can_go_back = can_go_back
+        self.goes_back = False
+        """Whether the person left to choose another scenario."""
 
     # --- What is painted.
 
@@ -90,6 +95,13 @@ class WatchApp(TimeActions, ViewActions, FaultActions, App[int]):
         if self._past is None or self._past[0] != self.history_index:
             self._past = (self.history_index, self.history.view_at(self.history_index))
         return self._past[1]
+
+    @property
+    def now_ns(self) -> int:
+        """The time of what is painted: between two events the clock of the source goes on."""
+        if self.history_index is None:
+            return max(self.view.now, self.playback.status.now_ns)
+        return self.view.now
 
     @property
     def shown_events(self) -> int:
@@ -124,50 +136,48 @@ class WatchApp(TimeActions, ViewActions, FaultActions, App[int]):
     # --- Life.
 
     def on_mount(self) -> None:
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = LIGHT.name if self._first_theme == "light" else DARK.name
-        self._hear_signals()
+        put_on(self, self._first_theme, is_ascii=self.is_ascii)
+        self.hear_signals()
         from increstore.tui.screens.overview import OverviewScreen
 
         self.push_screen(OverviewScreen())
-        self.playback.start()
+        try:
+            self.playback.start()
+        except Exception as error:
+            self.fail(error)
+            return
         if self._ticks:
             self.set_interval(1 / TICKS_A_SECOND, self.tick)
 
-    def _hear_signals(self) -> None:
-        """Without this Textual leaves the terminal as it is when it is told to end."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            # Not the main thread, as in some tests: then nobody signals us either.
-            with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self._leave_after_signal, number)
-
-    def _leave_after_signal(self, number: int) -> None:
-        self.leave(128 + number)
-
-    def leave(self, code: int) -> None:
-        """Tell the source, and end with this exit code."""
-        if not self._is_stopped:
-            self._is_stopped = True
-            try:
-                self.playback.stop()
-            except IncrestoreError as error:
-                code = code or int(error.exit_code)
-                self.exit(code, return_code=code, message=f"error: {error}")
-                return
-        self.exit(code, return_code=code)
+    def on_leaving(self) -> None:
+        """Tell the source; an engine that was started here ends before the terminal is back."""
+        try:
+            self.playback.stop()
+        except Exception as error:
+            self.failure = self.failure or error
 
     def action_quit_watch(self) -> None:
+        self.leave(ExitCode.DONE)
+
+    def action_go_back(self) -> None:
+        """Leave this run, and choose another one."""
+        if not self._can_go_back:
+            self.notify("there is no list to go back to: `increstore watch` shows one", timeout=4)
+            return
+        self.goes_back = True
         self.leave(ExitCode.DONE)
 
     # --- The tick.
 
     def tick(self) -> None:
         """Take what has happened, and paint what has changed."""
-        if self._is_stopped:
+        if self._is_leaving:
             return
-        self.playback.drain()
+        try:
+            self.playback.drain()
+        except Exception as error:
+            self.fail(error)
+            return
         self.paint()
 
     def paint(self) -> None:

@@ -21,6 +21,15 @@ class Key(NamedTuple):
     footer: str = ""
     ability: str = ""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it belongs to one screen."""
+        return self.where != EVERYWHERE
+
+    def is_on(self, screen: str) -> bool:
+        """Whether it works on the screen of this name."""
+        return self.where in (EVERYWHERE, screen)
+
 
 EVERYWHERE = "everywhere"
 
@@ -45,11 +54,13 @@ KEYS: tuple[Key, ...] = (
     ),
     Key("question_mark,f1", "help", "help for this screen", footer="Help"),
     Key(
-        "q,ctrl+c",
+        "q,ctrl+c,ctrl+q",
         "quit_watch",
         "quit: stops what was started here, leaves everything else",
         footer="Quit",
     ),
+    Key("o", "go_back", "leave this run, and choose another scenario"),
+    Key("ctrl+p,colon", "command_palette", "find a command by its name"),
     Key("escape", "leave_or_return", "back; clear a filter; to the present", footer=""),
     Key("1", "go('overview')", "overview"),
     Key("2", "go('incremental')", "the incremental: who makes everybody wait"),

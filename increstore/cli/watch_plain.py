@@ -1,0 +1,92 @@
+"""`increstore watch --plain`: a fact a line on stdout, and the exit code of what was watched."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+import click
+
+from increstore.errors import ExitCode
+from increstore.view.cluster import ClusterView
+from increstore.view.plain import PlainLines, summary
+
+if TYPE_CHECKING:
+    from increstore.tui.playback.seam import Playback
+
+LOOK_EVERY_S = 0.05
+BUDGET_NS = 50_000_000
+CODES = {
+    "completed": ExitCode.DONE,
+    "failed": ExitCode.RESTORE_FAILED,
+    "paused": ExitCode.PAUSED,
+    "cancelled": ExitCode.PAUSED,
+}
+VIOLATED = "invariant.violated"
+
+
+def tell_plainly(playback: Playback) -> int:
+    """Tell what happens until it ends; returns the exit code. Raises: what the source fails with.
+
+    A signal leaves with 128 + its number, as it leaves the dashboard.
+    """
+    teller = Teller(playback)
+    try:
+        number = asyncio.run(teller.tell_all())
+    finally:
+        playback.stop()
+    if number:
+        return 128 + number
+    click.echo(teller.last_line())
+    return teller.code
+
+
+class Teller:
+    """Tells of one source."""
+
+    def __init__(self, playback: Playback) -> None:
+        self._playback = playback
+        self._view = ClusterView()
+        self._plain = PlainLines(self._view)
+        self._is_violated = False
+
+    async def tell_all(self) -> int:
+        """Until the end; the number of the signal that came first, or 0."""
+        numbers: list[int] = []
+        interrupted = asyncio.Event()
+
+        def hear(number: int) -> None:
+            numbers.append(number)
+            interrupted.set()
+
+        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(one, hear, one)
+        self._playback.start()
+        while not numbers and not self._tell():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(interrupted.wait(), LOOK_EVERY_S)
+        return numbers[0] if numbers else 0
+
+    def _tell(self) -> bool:
+        """What has happened since; whether that was the end."""
+        while events := self._playback.drain(budget_ns=BUDGET_NS):
+            for event in events:
+                self._view.apply(event)
+                self._is_violated = self._is_violated or event.name == VIOLATED
+                for line in self._plain.lines_of(event):
+                    click.echo(line)
+        return self._playback.status.state in ("ended", "failed")
+
+    def last_line(self) -> str:
+        """How it ended."""
+        outcome = self._playback.status.outcome
+        return f"{summary(self._view)}{'; ' if outcome else ''}{outcome}"
+
+    @property
+    def code(self) -> int:
+        """The exit code of what was told."""
+        if self._is_violated:
+            return ExitCode.VERIFICATION_FAILED
+        return CODES.get(self._view.state, ExitCode.DEADLINE)
