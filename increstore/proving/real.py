@@ -18,6 +18,7 @@ import trio
 from increstore.errors import IncrestoreError
 from increstore.journal import Journal, JournalFile
 from increstore.judging.from_journal import check_journal
+from increstore.protocol.records import TargetSealed
 from increstore.protocol.topology import COORDINATOR, table_of
 from increstore.proving.commands import Commands
 from increstore.proving.verdict import Verdict, find_failure
@@ -38,6 +39,8 @@ from increstore.simulation.draws import Draws
 from increstore.simulation.history import generate
 from increstore.simulation.model import Model
 from increstore.simulation.setting import coordinator_config, source_config
+from increstore.store.coordinator_log import CoordinatorLog
+from increstore.store.target import TargetPaths
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,26 +77,6 @@ class RealOutcome:
     """Real time, from the first command to the end of the last."""
     violation: InvariantViolated | None = None
     """The first invariant that the journal breaks."""
-
-
-class Witness:
-    """What the journal of a run proves."""
-
-    def __init__(self) -> None:
-        self._sealed: dict[tuple[str, int], int] = {}
-
-    def __call__(self, event: JournalEvent) -> None:
-        if event.name == "target.sealed":
-            facts = event.facts
-            self._sealed[facts["target"], facts["incremental"]] = facts["rows"]
-
-    def evidence(self) -> dict[str, dict[int, int]]:
-        """Rows applied by table and incremental."""
-        found: dict[str, dict[int, int]] = {}
-        for (target, incremental), rows in sorted(self._sealed.items()):
-            of_table = found.setdefault(table_of(target), {})
-            of_table[incremental] = of_table.get(incremental, 0) + rows
-        return found
 
 
 def run_real(
@@ -151,8 +134,6 @@ async def _run(
     request: RestoreRequest,
     limit_s: float,
 ) -> RealOutcome:
-    witness = Witness()
-    journal.subscribe(witness)
     drill = Drill(
         settled,
         director,
@@ -170,13 +151,30 @@ async def _run(
         journal=Path(),
         explanation=commands.explain() if stalled else "",
         tables=read_targets(request.target) or None,
-        evidence=witness.evidence(),
+        evidence=_evidence(TargetPaths(request.target).coordinator_log),
         reached=dict(director.reached),
         not_reached=director.not_reached(),
         seen_never=director.seen_never(),
         faults=tuple(director.log),
         seconds=(monotonic_ns() - began) / 1e9,
     )
+
+
+def _evidence(log: Path) -> dict[str, dict[int, int]]:
+    """Rows applied by table and incremental, as the coordinator has recorded of the seals.
+
+    The log and not the journal: a crash may come between a record and the telling of it.
+    """
+    if not log.exists():
+        return {}
+    with closing(CoordinatorLog(log)) as history:
+        seals = [record for record in history.replay() if isinstance(record, TargetSealed)]
+    found: dict[str, dict[int, int]] = {}
+    for seal in seals:
+        of_table = found.setdefault(table_of(seal.target), {})
+        rows = sum(stream.rows for stream in seal.applied)
+        of_table[seal.incremental] = of_table.get(seal.incremental, 0) + rows
+    return found
 
 
 def _judge(settled: Scenario, journal: Path) -> InvariantViolated | None:

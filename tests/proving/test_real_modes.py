@@ -130,6 +130,15 @@ def test_a_crash_at_each_point_of_a_step_is_survived(node, point, tmp_path):
     run(a_scenario(crash), "memory", tmp_path)
 
 
+def test_a_seal_that_was_written_counts_although_a_crash_kept_it_from_being_told(tmp_path):
+    scenario = a_scenario(
+        'kind = "crash"; node = "coordinator"; point = "after_sync"; record = "TargetSealed"; '
+        'restart_after = "20ms"'
+    )
+    outcome = run(scenario, "memory", tmp_path)
+    assert outcome.evidence == simulate(prepare_setting(scenario), 0).evidence
+
+
 def test_a_crash_point_of_a_worker_is_a_kill_of_its_process(tmp_path):
     died = []
     crash = 'kind = "crash"; node = "targets"; point = "after_sync"; restart_after = "20ms"'
