@@ -33,8 +33,8 @@ JOURNAL_FORMAT = 1
 DETAIL_EVENTS = frozenset(
     {
         "restore.planned", "history.recovered", "shard.recovered", "life.began", "page.read",
-        "message.sent", "message.received", "message.lost", "batch.applied", "tables.published", "data.lost",
-        "clock.changed",
+        "message.sent", "message.received", "message.lost", "batch.applied", "tables.published",
+        "data.lost", "clock.changed",
     }
 )  # fmt: skip
 """Events that only journal files and checkers get; only ever asked for membership."""
@@ -80,6 +80,8 @@ class Journal:
 
     def __init__(self) -> None:
         self._subscribers: list[tuple[Subscriber, bool]] = []
+        self.about: dict[str, Any] = {}
+        """What people want to know of the run: facts that `restore.planned` gets beside its own."""
         self.wants_details = False
         """Whether any subscriber does; nobody need make them otherwise."""
 

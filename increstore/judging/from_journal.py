@@ -189,7 +189,7 @@ class Player:
         if line.event in words.RECORDS:
             self._tell_record(line)
             return
-        play = _PLAY.get(line.event)
+        play = PLAYED.get(line.event)
         if play is not None:
             play(self, line)
         elif line.event not in IGNORED:
@@ -285,7 +285,7 @@ class Player:
         """Read before the run."""
 
 
-_PLAY: dict[str, Callable[[Player, JournalLine], None]] = {
+PLAYED: dict[str, Callable[[Player, JournalLine], None]] = {
     "restore.planned": Player._planned,
     "history.recovered": Player._recovered_history,
     "shard.recovered": Player._recovered_shard,

@@ -73,10 +73,11 @@ def read_runs(path: Path) -> list[JournalRun]:
         else:
             runs[-1].append(line)
     if not runs:
-        raise JournalUnreadable(
+        no_journal = (
             f"{path}: line 1 is no {OPENED!r}; expected the journal of a run, as `--journal FILE` "
             "writes it (the lines of `--json` are not enough to judge by)"
         )
+        raise JournalUnreadable(no_journal if half is None else half[1])
     return [
         JournalRun(number + 1, _by_time(lines), torn.get(number + 1))
         for number, lines in enumerate(runs)
