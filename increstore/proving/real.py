@@ -87,15 +87,17 @@ def run_real(
     *,
     base: Path = Path(),
     journal_to: Callable[[JournalEvent], None] | None = None,
+    journal_copy: JournalFile | None = None,
     limit_s: float | None = None,
     run: Callable[..., RealOutcome] = trio.run,
 ) -> RealOutcome:
     """Run one seed in `mode` ("memory" or "tcp"), everything it makes in `folder`, a new one.
 
     A scenario's own collection is looked for from `base`, and never written to. The journal, by
-    which the run is judged, is in the folder; `journal_to` gets the same events. What has not
-    ended after `limit_s` has stalled; by default that is as the scenario says, but generous. `run`
-    is what runs trio: a test's own clock comes in here.
+    which the run is judged, is in the folder; `journal_copy` gets the same, `journal_to` what
+    people see. What has not ended after `limit_s` has stalled; by default that is as the scenario
+    says, but generous. `run` is what runs trio: a test's own clock comes in here. Such a run is
+    not judged, for its journal has the times of the real clock.
     Raises: ScenarioError, StorageFailed when the run cannot be set up.
     """
     tune_process()
@@ -110,7 +112,9 @@ def run_real(
     )
     journal, path = Journal(), folder / "journal.jsonl"
     if journal_to is not None:
-        journal.subscribe(journal_to, details=True)
+        journal.subscribe(journal_to)
+    if journal_copy is not None:
+        journal.subscribe(journal_copy, details=True)
     with closing(JournalFile(path)) as file:
         journal.subscribe(file, details=True)
         try:
@@ -123,7 +127,8 @@ def run_real(
             outcome = run(_run, settled, director, draws, journal, request, limit_s)
         except BaseExceptionGroup as group:
             raise first_expected(group) from group
-    return replace(outcome, journal=path, violation=_judge(settled, path))
+    violation = _judge(settled, path) if run is trio.run else None
+    return replace(outcome, journal=path, violation=violation)
 
 
 async def _run(
@@ -219,7 +224,7 @@ def run_real_task(path: str, seed: int, mode: str, journal: Path | None = None) 
         tempfile.TemporaryDirectory(prefix="increstore-run-") as folder,
         closing(JournalFile(journal)) if journal else nullcontext() as copy,
     ):
-        outcome = run_real(scenario, seed, mode, Path(folder), base=base, journal_to=copy)
+        outcome = run_real(scenario, seed, mode, Path(folder), base=base, journal_copy=copy)
     return Verdict(
         scenario=path,
         title=scenario.title,

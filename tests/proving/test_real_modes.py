@@ -74,7 +74,7 @@ FAULTS = {
     "reorder": 'kind = "reorder"; message = "ApplyChanges"; by = "30ms"; times = 3',
     "corrupt": 'kind = "corrupt"; message = "ApplyChanges"; times = 3',
     "truncate": 'kind = "truncate"; message = "StartScan"; times = 3',
-    "hold": 'kind = "hold"; message = "ChangesApplied"; until = { event = "barrier.waits" }',
+    "hold": 'kind = "hold"; message = "ChangesApplied"; times = 5; duration = "1500ms"',
     "partition": f'kind = "partition"; groups = ["sources", "targets"]; duration = "300ms"; {IN_1}',
     "one-way partition": f"""kind = "partition"; groups = ["coordinator"]; direction = "to"
 duration = "300ms"; {IN_1}""",
@@ -112,7 +112,7 @@ def test_a_restore_in_memory_completes_with_equal_rows_whatever(kind, tmp_path):
 @pytest.mark.parametrize(
     "kinds",
     [
-        ("crash of a source", "page", "drop", "hold"),
+        ("crash of a source", "page", "drop", "duplicate"),
         ("crash of a target", "corrupt", "truncate", "cap"),
         ("pause of a target", "jam", "reset at a message", "slow disk"),
         ("crash of all", "second restore", "full disk"),
