@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
+from textual.widgets import Footer
+
+from increstore.tui.widgets.scrubber import Scrubber
 
 if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
     from increstore.tui.app import WatchApp
     from increstore.view.cluster import ClusterView
 
@@ -22,6 +27,11 @@ class WatchScreen(Screen[None]):
     def dashboard(self) -> WatchApp:
         """The app, as the one it is."""
         return cast("WatchApp", self.app)
+
+    def bottom(self) -> ComposeResult:
+        """The last rows of every screen: where in time it is, and the keys."""
+        yield Scrubber()
+        yield Footer(show_command_palette=False)
 
     def refresh_from(self, view: ClusterView) -> None:
         """Give the view to every widget that paints one."""

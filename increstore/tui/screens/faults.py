@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.style import Style
 from textual.binding import Binding
-from textual.widgets import Footer
 
 from increstore.tui.screens.base import WatchScreen
 from increstore.tui.widgets.event_log import EventLog
@@ -36,7 +35,7 @@ class FaultsScreen(WatchScreen):
         yield TitleBar()
         yield FactSheet(self._lines, id="facts")
         yield EventLog()
-        yield Footer(show_command_palette=False)
+        yield from self.bottom()
 
     def _ordered(self, view: ClusterView) -> list[FaultView]:
         return sorted(view.faults.values(), key=lambda fault: (fault.state != "active", fault.at))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.widgets import Footer
 
 from increstore.tui.screens.base import WatchScreen
 from increstore.tui.widgets.barrier_line import BarrierLine
@@ -36,7 +35,7 @@ class IncrementalScreen(WatchScreen):
         yield ChainBar()
         yield BarrierLine()
         yield FactSheet(self._facts, id="facts")
-        yield Footer(show_command_palette=False)
+        yield from self.bottom()
 
     def _number(self, view: ClusterView) -> int:
         chosen = self.dashboard.selected_incremental

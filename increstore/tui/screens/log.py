@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.widgets import Footer
-
 from increstore.tui.screens.base import WatchScreen
 from increstore.tui.widgets.event_log import EventLog
 from increstore.tui.widgets.title_bar import TitleBar
@@ -26,7 +24,7 @@ class LogScreen(WatchScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar()
         yield EventLog(node=self._shard)
-        yield Footer(show_command_palette=False)
+        yield from self.bottom()
 
     def on_mount(self) -> None:
         self.query_one(EventLog).focus()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding
-from textual.widgets import Footer
 
 from increstore.tui.screens.base import WatchScreen
 from increstore.tui.widgets.space_time import SpaceTime
@@ -27,7 +26,7 @@ class MessagesScreen(WatchScreen):
     def compose(self) -> ComposeResult:
         yield TitleBar()
         yield SpaceTime(id="diagram")
-        yield Footer(show_command_palette=False)
+        yield from self.bottom()
 
     def on_mount(self) -> None:
         self.query_one(SpaceTime).focus()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer
 
 from increstore.tui.keys import bindings
 from increstore.tui.screens.base import WatchScreen
@@ -25,6 +24,7 @@ class OverviewScreen(WatchScreen):
     """Where the dashboard begins."""
 
     NAME = "overview"
+    AUTO_FOCUS = "#sources"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("overview")]
 
     def compose(self) -> ComposeResult:
@@ -37,10 +37,7 @@ class OverviewScreen(WatchScreen):
                 yield ShardGrid("target", id="targets")
             yield FaultStrip(id="faults")
         yield EventLog(id="log")
-        yield Footer(show_command_palette=False)
-
-    def on_mount(self) -> None:
-        self.query_one("#sources").focus()
+        yield from self.bottom()
 
     def on_shard_grid_selected(self, message: ShardGrid.Selected) -> None:
         self.dashboard.selection = message.shard

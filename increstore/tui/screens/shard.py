@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from textual.widgets import Footer
-
 from increstore.tui.screens.base import WatchScreen
 from increstore.tui.widgets.event_log import EventLog
 from increstore.tui.widgets.fact_sheet import FactSheet
@@ -32,7 +30,7 @@ class ShardScreen(WatchScreen):
         yield TitleBar()
         yield FactSheet(self._facts, id="facts")
         yield EventLog(node=self._shard)
-        yield Footer(show_command_palette=False)
+        yield from self.bottom()
 
     def _facts(self, brush: Brush, view: ClusterView) -> list[list[Part]]:
         shard = view.shards.get(self._shard)
