@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from increstore.journal import DETAIL_EVENTS, Journal
 from increstore.judging import journal_words as words
-from increstore.judging.from_journal import IGNORED, PLAYED
+from increstore.judging.journal_player import IGNORED, PLAYED
 from increstore.protocol import messages as m
 from increstore.protocol import records as r
 from increstore.protocol.policy import CoordinatorConfig
