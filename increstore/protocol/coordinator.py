@@ -159,6 +159,13 @@ class Coordinator:
             phase.answered if phase else 0,
         )
 
+    @property
+    def awaited_mark(self) -> tuple[object, ...]:
+        """Another one whenever somebody else is awaited; cheap, unlike `waiting`."""
+        phase = self._phase
+        asked = (phase.question, phase.answered, phase.asking.in_flight) if phase else ()
+        return (self.state, self._ledger.incremental, self._is_publishing, *asked)
+
     def explain(self, now: int) -> str:
         """The sentence that says what the restore waits for, as of `now`."""
         return self.waiting().explain(now)

@@ -117,7 +117,7 @@ def narrate_plan(
     `mode` is "simulation", "memory" or "tcp": whether the events of shards can be late or missing.
     """
     if journal.wants_details:
-        facts = {"mode": mode, **d.of_plan(topology, coordinator, source)}
+        facts = {"mode": mode, **journal.about, **d.of_plan(topology, coordinator, source)}
         journal.tell(node, "restore.planned", facts, is_detail=True)
         found = [_as_event(record) for record in history]
         journal.tell(node, "history.recovered", {"records": found}, is_detail=True)

@@ -17,6 +17,7 @@ from increstore.errors import ExitCode
 from increstore.protocol.coordinator import Coordinator, CoordinatorConfig, RestoreState
 from increstore.protocol.source_shard import SourceConfig
 from increstore.protocol.topology import COORDINATOR
+from increstore.runtime.barrier import LOOK_PERIOD_S, BarrierTeller
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
 from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from increstore.runtime.prepare import Prepared
     from increstore.store.target import TargetDirectory
 
-BARRIER_PERIOD_S = 1.0
 TARGET_LOOK_PERIOD_S = 0.5
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -90,6 +90,7 @@ async def _run(
     was_complete = core.state is RestoreState.COMPLETED
     if not was_complete:
         history, mode = prepared.history, prepared.request.on
+        journal.about.update(about(prepared))
         narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), history, mode)
         await _until_it_ends(prepared, core, journal, started, early)
     if core.state is RestoreState.COMPLETED:
@@ -103,6 +104,11 @@ async def _tidy_up(prepared: Prepared) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.to_thread.run_sync, prepared.directory.remove_working_files)
         nursery.start_soon(trio.to_thread.run_sync, prepared.log.close)
+
+
+def about(prepared: Prepared) -> dict[str, object]:
+    """What people want to know of a run, beside who takes part."""
+    return {"collection": str(prepared.plan.collection), "backups": list(prepared.plan.backups)}
 
 
 async def _until_it_ends(
@@ -174,7 +180,7 @@ async def _watch_target(directory: TargetDirectory) -> None:
 
 
 async def _tell_what_is_awaited(core: Coordinator, journal: Journal) -> None:
-    """The barrier's own sentence, whenever the same wait has lasted for a while."""
+    teller = BarrierTeller(journal)
     while True:
-        await trio.sleep(BARRIER_PERIOD_S)
-        journal.emit(COORDINATOR, "barrier.waits", says=core.explain(monotonic_ns()))
+        await trio.sleep(LOOK_PERIOD_S)
+        teller.look(core, monotonic_ns())

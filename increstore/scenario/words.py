@@ -58,7 +58,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "completion.received": (*_SCAN, "status"),
     "run.sealed": ("incremental",),
     "rows.finalized": ("rows", "digest"),
-    "barrier.waits": ("says",),
+    "barrier.waits": ("says", "question", "incremental", "answered", "awaited"),
     "operator.asked": ("verb", "value"),
     "storage.corrupted": ("error",),
     "disk.power_lost": ("fate",),
@@ -73,9 +73,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
 """Every event that may trigger or end a fault, with the facts that may narrow it."""
 
 DETAILS = (
-    "message.sent", "message.received", "message.lost", "batch.applied", "page.read", "shard.recovered",
-    "life.began", "restore.planned", "history.recovered", "tables.published", "data.lost",
-    "clock.changed",
+    "message.sent", "message.received", "message.lost", "batch.applied", "page.read",
+    "shard.recovered", "life.began", "restore.planned", "history.recovered",
+    "tables.published", "data.lost", "clock.changed",
 )  # fmt: skip
 """Events that only a run with a journal file has: a fault that waits for one would make the file's
 presence change the run."""

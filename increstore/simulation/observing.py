@@ -20,6 +20,14 @@ class SimulationJournal(Journal):
     def __init__(self, world: World) -> None:
         super().__init__()
         self._world = world
+        self.about = {
+            "title": world.director.compiled.scenario.title, "seed": world.draws.seed,
+        }  # fmt: skip
+
+    @property
+    def wants_barrier(self) -> bool:
+        """Whether anybody asks for whom the restore waits: it takes time to say."""
+        return self.wants_details or "barrier.waits" in self._world.director.wanted
 
     def tell(
         self,

@@ -31,6 +31,7 @@ from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.target_shard import TargetShard
 from increstore.protocol.topology import COORDINATOR, table_of
+from increstore.runtime.barrier import BarrierTeller
 from increstore.runtime.narrate import (
     narrate_applied,
     narrate_plan,
@@ -219,6 +220,9 @@ class SimulatedCoordinator(DiskNode):
         self.address = COORDINATOR
         self.topology = world.topology
         self.fingerprint = world.fingerprint
+        self._barrier: BarrierTeller | None = None
+        if world.journal is not None:
+            self._barrier = BarrierTeller(world.journal)
 
     def make_core(self) -> Coordinator | None:
         world = self.world
@@ -246,6 +250,10 @@ class SimulatedCoordinator(DiskNode):
         self.enqueue("publish", effect)
 
     def stepped(self, event: Event) -> None:
+        journal = self.world.journal
+        if journal is not None and journal.wants_barrier and self is self.world.coordinator:
+            assert self._barrier is not None
+            self._barrier.look(self.core, self.clock(self.world.now))
         if self.core.state in ENDED:
             if self is self.world.coordinator:
                 self.world.coordinator_ended(self)

@@ -28,7 +28,7 @@ from increstore.simulation.timeline import Timeline
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from increstore.journal import Journal, JournalEvent
+    from increstore.journal import JournalEvent
     from increstore.protocol.ready import Effect, Received
     from increstore.protocol.records import Record
     from increstore.scenario.director import Director
@@ -90,7 +90,7 @@ class World(Timeline):
         self._looks_at: int | None = None
         self.meters_points = bool(crash_at) or ambient.crash > 0 or director.has_crash_points
         self.network = Network(self)
-        self.journal: Journal | None = None
+        self.journal: SimulationJournal | None = None
         if journal_to is not None or director.wanted:
             self.journal = SimulationJournal(self)
             if journal_to is not None:

@@ -111,7 +111,7 @@ steps = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(commands=st.lists(st.tuples(steps, st.integers(0, 80 * MS)), max_size=30))
 def test_whatever_is_done_to_time_the_same_happens(commands):
     """Pauses, steps, speeds and seeks in any order: the digest and the events stay the same."""

@@ -96,6 +96,11 @@ class Chair:
         """What the restore waits for, in the coordinator's own words."""
         return "the coordinator is down" if self.core is None else self.core.explain(monotonic_ns())
 
+    @property
+    def is_taken(self) -> bool:
+        """Whether a coordinator sits here now."""
+        return self._node is not None
+
     def operate(self, verb: str, value: int) -> None:
         """An operator's word; nobody hears it while the coordinator is down."""
         if self._node is not None:

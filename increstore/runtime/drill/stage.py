@@ -9,7 +9,9 @@ import trio
 
 from increstore.errors import IncrestoreError
 from increstore.protocol.topology import COORDINATOR
+from increstore.runtime.barrier import LOOK_PERIOD_S, BarrierTeller
 from increstore.runtime.drill.conductor import NARRATOR
+from increstore.runtime.node import monotonic_ns
 from increstore.runtime.prepare import prepare
 
 if TYPE_CHECKING:
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
     from increstore.scenario.director import Director
     from increstore.scenario.model import Scenario
     from increstore.transport.faulty import FaultyTransport
-
-BARRIER_PERIOD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,10 @@ class LocalStage:
 
 
 async def tell_what_is_awaited(chair: Chair, journal: Journal) -> None:
-    """The barrier's own sentence, whenever the same wait has lasted for a while."""
+    teller = BarrierTeller(journal)
     while True:
-        await trio.sleep(BARRIER_PERIOD_S)
-        journal.emit(COORDINATOR, "barrier.waits", says=chair.explain())
+        await trio.sleep(LOOK_PERIOD_S)
+        if chair.is_taken and chair.core is not None:
+            teller.look(chair.core, monotonic_ns())
+        else:
+            teller.look_for_nobody(monotonic_ns())
