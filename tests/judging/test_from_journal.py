@@ -253,7 +253,7 @@ def test_events_of_workers_that_arrive_late_are_put_in_the_order_of_time(tmp_pat
 
 def test_what_a_killed_worker_could_not_tell_any_more_is_not_held_against_it(tmp_path):
     """Its last events are missing; what others say of it is true nevertheless."""
-    lines = [line.replace('"simulation", "restore":', '"tcp", "restore":') for line in lines_of()]
+    lines = altered(lines_of(), place_of(lines_of(), "restore.planned"), mode="tcp")
     target = "orders/t0"
     cut = place_of(lines, "batch.applied", 1, node=target)
     kept = [
