@@ -241,7 +241,6 @@ DISK_AT_REST = ("torn", "lose_unsynced", "bitflip", "misdirect")
 """Disk actions that are told once, as something done to what is stored."""
 
 _EVERYWHERE = ("simulation", "memory", "tcp")
-_IN_PROCESS = ("simulation", "memory")
 _SIMULATION = ("simulation",)
 
 MODES: dict[str, tuple[str, ...]] = {
@@ -263,15 +262,15 @@ MODES: dict[str, tuple[str, ...]] = {
     "crash with wipe": _SIMULATION,
     "crash with rollback": _SIMULATION,
     "pause": _EVERYWHERE,
-    "clock_jump": _SIMULATION,
+    "clock_jump": _EVERYWHERE,
     "clock_drift": _SIMULATION,
     "usurp": _SIMULATION,
     "second_restore": _EVERYWHERE,
     "disk slow": _EVERYWHERE,
-    "disk stall": _IN_PROCESS,
+    "disk stall": _EVERYWHERE,
     "disk eio": _EVERYWHERE,
     "disk enospc": _EVERYWHERE,
-    "disk fsync_error": _IN_PROCESS,
+    "disk fsync_error": _EVERYWHERE,
     "disk torn": _SIMULATION,
     "disk lose_unsynced": _SIMULATION,
     "disk bitflip": _SIMULATION,

@@ -75,6 +75,7 @@ class LocalStage:
         """Only the coordinator looks at a wall clock, when it starts."""
         if node == COORDINATOR:
             self._chair.wall_offset_ns += by_ns
+            self._drill.journal.tell(node, "clock.changed", {}, is_detail=True)
 
     def operate(self, verb: str, value: int) -> None:
         self._chair.operate(verb, value)
