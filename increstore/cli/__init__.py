@@ -12,7 +12,7 @@ import importlib
 import os
 import sys
 import traceback
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -36,6 +36,14 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"increstore.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command; a reader that has left (a pager, `head`) is no error of anybody."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # Here, because click itself would make an exit code 1 of it.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ctx.exit(ExitCode.DONE)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -88,10 +96,6 @@ def main() -> NoReturn:
     except IncrestoreError as error:
         show_error(error)
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader of our output left (a pager, `head`): not an error of ours or of theirs.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.DONE
     except Exception:
         traceback.print_exc()
         click.echo("increstore: this is a bug; please report the lines above", err=True)

@@ -56,7 +56,8 @@ class PickerScreen(Screen[Choice | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q,ctrl+c,ctrl+q", "leave", "quit"),
         Binding("escape", "clear", "clear the search, or leave"),
-        Binding("slash", "search", "search"),
+        # Before the list hears of it, and so of the letters that were typed ahead.
+        Binding("slash", "search", "search", priority=True),
         Binding("e", "seed", "seed"),
         Binding("p", "run_paused", "run, paused"),
         Binding("j", "move('down')", "down", show=False),
@@ -83,7 +84,7 @@ class PickerScreen(Screen[Choice | None]):
     def on_mount(self) -> None:
         self.query_one(Input).cursor_blink = False
         self._list("")
-        self._list_widget.focus()
+        self.set_focus(self._list_widget)
 
     # --- The list.
 
@@ -145,17 +146,21 @@ class PickerScreen(Screen[Choice | None]):
         self._list(event.value)
 
     def on_input_submitted(self) -> None:
-        self._list_widget.focus()
+        self.set_focus(self._list_widget)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Within the search a slash is a letter."""
+        return not (action == "search" and self.query_one(Input).has_focus)
 
     def action_search(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
 
     def action_clear(self) -> None:
         """The search, if there is one; otherwise leave."""
         search = self.query_one(Input)
         if search.value or search.has_focus:
             search.value = ""
-            self._list_widget.focus()
+            self.set_focus(self._list_widget)
         else:
             self.dismiss(None)
 
