@@ -3,7 +3,8 @@
 Rules of this file:
 - What comes next comes when the paced clock has reached it; flat out, whenever there is time left
   in the budget. None of this changes what comes, or in which order.
-- When whoever draws cannot keep up, the clock waits: nothing is left out.
+- When whoever draws cannot keep up, the clock waits: nothing is left out. When nothing happens
+  for long, the clock goes on to just before the next thing.
 - A step or a seek goes on over as many ticks as it needs.
 """
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from increstore.tui.playback import seam
     from increstore.tui.playback.pace import Pace
 
+IDLE_NS_MAX, IDLE_NS_LEFT = 3_000_000_000, 500_000_000
+"""Nobody is made to wait longer than this, in our time, while nothing happens: then only so much
+of it is left."""
 SEEK_BUDGET_NS = 30_000_000
 """What one tick may take while a moment is sought: half of the dashboard's time."""
 
@@ -167,5 +171,12 @@ class Player:
         if self._target is not None and self._target[0] == "at" and next_at > self._target[1]:
             self.pace.put(self._target[1])
             self._target = None
-        elif self.state == "running" and next_at < self.pace.position:
-            self.pace.put(next_at)  # We are slower than the clock: it waits for us.
+        elif self.state == "running" and not self.pace.is_flat_out:
+            self._stay_near(next_at)
+
+    def _stay_near(self, next_at: int) -> None:
+        pace = self.pace
+        if next_at < pace.position:
+            pace.put(next_at)  # We are slower than the clock: it waits for us.
+        elif next_at - pace.position > IDLE_NS_MAX * pace.speed:
+            pace.put(next_at - round(IDLE_NS_LEFT * pace.speed))

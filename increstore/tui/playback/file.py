@@ -1,0 +1,154 @@
+"""A journal file as a source: replayed at a speed, sought, and followed while it grows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from increstore.tui.playback import seam
+from increstore.tui.playback.journal_reel import JournalReel
+from increstore.tui.playback.pace import Pace
+from increstore.tui.playback.player import Player
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from increstore.journal import JournalEvent
+    from increstore.view.history import History
+
+CAN: frozenset[seam.Ability] = frozenset({"pause", "step", "speed", "seek"})
+ENDS = frozenset(
+    {
+        "restore.completed", "restore.failed", "restore.paused", "restore.cancelled",
+        "restore.interrupted", "restore.abandoned", "tables.published",
+    }
+)  # fmt: skip
+"""After these nothing is expected any more."""
+FRESH_S = 10.0
+"""A journal without an end that was written to so lately is one that still grows."""
+GROWTH_PERIOD_NS = 200_000_000
+
+
+class FilePlayback:
+    """One journal file. It may grow; one that does so when it is opened is followed at its end."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        speed: float = 1.0,
+        is_paused: bool = False,
+        follows: bool | None = None,
+        clock: Callable[[], int] = time.perf_counter_ns,
+    ) -> None:
+        """`follows` None: when it looks as if somebody still writes it."""
+        self._path = path
+        self._clock = clock
+        self._wants_to_follow = follows
+        self._reel = JournalReel(path, follows=bool(follows))
+        self._player = Player(self._reel, Pace(speed, clock), is_paused=is_paused)
+        self._began_at = 0
+        self._total = 0
+        self._ends_at = 0
+        self._looked_at: int | None = None
+
+    # --- What it is.
+
+    @property
+    def can(self) -> frozenset[seam.Ability]:
+        return CAN
+
+    @property
+    def title(self) -> str:
+        return self._path.name
+
+    @property
+    def status(self) -> seam.PlaybackStatus:
+        player, state = self._player, self._player.state
+        count, live = len(player.history), player.history.live
+        now = live.now if player.pace.is_flat_out or state == "ended" else player.pace.position
+        return seam.PlaybackStatus(
+            state="failed" if self._reel.error else state,
+            speed=player.pace.speed,
+            now_ns=now,
+            began_ns=self._began_at,
+            ends_ns=max(self._ends_at, live.now),
+            events=count,
+            events_total=max(self._total, count),
+            error=self._reel.error,
+            dropped=self._reel.torn,
+            outcome=f"the journal ends: {live.state}" if state == "ended" else "",
+            is_repeatable=True,
+        )
+
+    def history(self) -> History:
+        return self._player.history
+
+    def start(self) -> None:
+        """Raises: JournalUnreadable when it cannot be read, is no journal, or too new."""
+        self._reel.open()
+        self._began_at = self._reel.next_at or 0
+        self._player.pace.put(self._began_at)
+        self._look_at_its_end()
+        if self._wants_to_follow is None:
+            self._reel.follows = self._still_grows()
+        if self._reel.follows and self._ends_at:
+            # What has been is history; whoever follows wants to see what happens now.
+            self._player.seek_ahead(None, self._ends_at)
+
+    def stop(self) -> None:
+        self._reel.close()
+
+    def drain(
+        self, limit: int = seam.DRAIN_EVENTS_MAX, budget_ns: int = seam.DRAIN_BUDGET_NS
+    ) -> list[JournalEvent]:
+        now = self._clock()
+        if self._looked_at is None or now - self._looked_at >= GROWTH_PERIOD_NS:
+            self._looked_at = now
+            self._look_at_its_end()
+        return self._player.drain(limit, budget_ns, self._clock)
+
+    def _look_at_its_end(self) -> None:
+        if self._reel.grown():
+            self._total = self._reel.count()
+            last = self._reel.last_event()
+            self._ends_at = 0 if last is None else last.at
+
+    def _still_grows(self) -> bool:
+        last = self._reel.last_event()
+        has_ended = last is not None and last.name in ENDS
+        return not has_ended and time.time() - self._path.stat().st_mtime < FRESH_S
+
+    # --- Commands.
+
+    def command(self, command: seam.Command) -> seam.CommandResult:
+        player = self._player
+        match command:
+            case seam.Pause():
+                objection = player.pause()
+            case seam.Resume():
+                objection = player.resume()
+            case seam.Step(what):
+                objection = player.step(what)
+            case seam.Speed(factor):
+                objection = player.set_speed(factor)
+            case seam.Seek(index, at):
+                return self._seek(index, at)
+            case _:
+                return seam.cannot(command, "a journal tells what has happened")
+        return seam.CommandResult(not objection, objection)
+
+    def _seek(self, index: int | None, at: int | None) -> seam.CommandResult:
+        history = self.history()
+        if index is None:
+            assert at is not None, "a seek names an index or a time"
+            index = history.count_at(at) if history.live.now > at else None
+        if index is None or index > len(history):
+            self._player.seek_ahead(index, at)
+        elif index < len(history):
+            past = history.cut(index)
+            self._reel.rewind(index, past.live.now)
+            self._player.put(self._reel, past)
+            self._player.pace.put(past.live.now or self._began_at)
+        return seam.CommandResult(True, "")
