@@ -179,7 +179,10 @@ def _heard_by_source(truth: Truth, checks: Checks) -> Tell:
             return
         for check in checks:
             check(now, source, message)
-        source.generation = max(source.generation, message.generation)
+        if message.generation > source.generation:
+            source.generation = message.generation
+            if (scan.incremental, scan.attempt) < source.spoken[1:]:
+                source.stop()  # A newer coordinator is obeyed, however old its history is.
         source.asked[scan.incremental, scan.attempt] = None
 
     return tell

@@ -180,7 +180,7 @@ class Source:
         """How often it has read a page, by (incremental, attempt, page)."""
 
     def stop(self) -> None:
-        """It was told to stop, and forgets what it was doing."""
+        """It was told to stop, or to go back, and forgets what it was doing."""
         self.cancels += 1
         self.reports.clear()
 

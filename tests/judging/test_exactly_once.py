@@ -72,6 +72,13 @@ def test_e4_a_page_may_be_read_again_by_a_new_life_and_after_a_cancel():
     story.read(S0)
 
 
+def test_e4_a_newer_coordinator_with_an_older_history_may_have_a_scan_read_again():
+    story = a_scanned_story().await_attempt(2).ask(S0, attempt=2)
+    story.send(S0, "coordinator", ScanProgress(scan_id(attempt=2), 1, 1, 1, 0, ()))
+    story.restart_coordinator()
+    story.await_attempt(1).ask(S0).read(S0)
+
+
 def test_e5_a_scan_is_recorded_again_after_its_success():
     story = a_scanned_story().report(S0)
     with caught("E5", "was recorded after its success"):
