@@ -110,9 +110,12 @@ def _usurp(world: World) -> None:
     new = SimulatedCoordinator(world, COORDINATOR)
     new.disk.frames = list(overtaken.disk.frames[: overtaken.disk.synced])
     new.disk.sync()
-    overtaken.name = OVERTAKEN
-    world.judge.usurped(world.now, OVERTAKEN)
-    world.tell(COORDINATOR, "coordinator.usurped", overtaken=OVERTAKEN)
+    # Each by a name of its own: what is told of one must not be taken for the history of another.
+    number = 1 + sum(other.topology is world.topology for other in world.other_coordinators)
+    name = OVERTAKEN if number == 1 else f"{OVERTAKEN} {number}"
+    overtaken.name = name
+    world.judge.usurped(world.now, name)
+    world.tell(COORDINATOR, "coordinator.usurped", overtaken=name)
     world.other_coordinators.append(overtaken)
     world.coordinator = world.nodes[COORDINATOR] = new
     new.life = overtaken.life
