@@ -32,6 +32,17 @@ class CrashEverywhere:
 
 
 @dataclass(frozen=True, slots=True)
+class RealRuns:
+    """Runs of a scenario on the production nodes in one process; their journals are judged."""
+
+    scenario: str
+    runs: int = 3
+
+    def __str__(self) -> str:
+        return f"{self.scenario} on memory, {self.runs} runs"
+
+
+@dataclass(frozen=True, slots=True)
 class Tests:
     """Tests by their node ids; the first that fails ends the hunt."""
 
@@ -43,7 +54,7 @@ class Tests:
         return ", ".join(name.rpartition("::")[2] for name in self.names)
 
 
-Hunt: TypeAlias = Seeds | CrashEverywhere | Tests
+Hunt: TypeAlias = Seeds | CrashEverywhere | RealRuns | Tests
 
 
 @dataclass(frozen=True, slots=True)

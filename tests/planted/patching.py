@@ -58,7 +58,7 @@ def planted(edits: Iterable[Edit]) -> Iterator[None]:
 
 
 def function_at(place: str) -> FunctionType:
-    """The function, or the one inside a property or static method. Raises: PlantError."""
+    """The function, or the one inside a property or decorator. Raises: PlantError."""
     module_name, _, path = place.partition(":")
     try:
         found = importlib.import_module(module_name)
@@ -71,6 +71,7 @@ def function_at(place: str) -> FunctionType:
         found = found.fget
     if isinstance(found, staticmethod | classmethod):
         found = found.__func__
+    found = inspect.unwrap(found)
     if not isinstance(found, FunctionType):
         raise PlantError(f"{place}: it is a {type(found).__name__}; expected a function")
     return found
@@ -99,7 +100,7 @@ def _code(place: str, source: str) -> CodeType:
     except SyntaxError as error:
         raise PlantError(f"{place}: what is planted is no Python: {error}\n{source}") from error
     definition = tree.body[0]
-    assert isinstance(definition, ast.FunctionDef), place
+    assert isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef), place
     definition.decorator_list = []
     # `super()` without arguments finds its class in a cell, as it does inside a class.
     factory = ast.parse("def plant(__class__): return None").body[0]

@@ -12,6 +12,8 @@ from tests.planted.bugs import (
     exactly_once,
     frames,
     liveness,
+    on_disk,
+    on_the_machine,
     order,
     resources,
     stale,
@@ -31,4 +33,6 @@ BUGS: tuple[Bug, ...] = (
     *resources.BUGS,
     *liveness.BUGS,
     *frames.BUGS,
+    *on_disk.BUGS,
+    *on_the_machine.BUGS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from increstore.judging.from_journal import check_journal
 from increstore.proving.everywhere import plan_crashes
+from increstore.proving.real import expected_rows, run_real
 from increstore.proving.simulated import run_simulated
-from tests.planted.bug import CrashEverywhere, Seeds, Tests
+from increstore.proving.verdict import find_failure
+from increstore.scenario.load import load_scenario
+from tests.planted.bug import CrashEverywhere, RealRuns, Seeds, Tests
 from tests.planted.patching import Edit, planted
 
 if TYPE_CHECKING:
@@ -97,6 +102,22 @@ def _caught(verdict: Verdict, where: str) -> Catch | None:
     return Catch(failure.what, where, at_node + failure.says)
 
 
+# --- Runs on the production nodes.
+
+
+def _real_runs(hunt: RealRuns) -> Iterator[Catch | None]:
+    scenario = load_scenario(ROOT / hunt.scenario)
+    for seed in range(hunt.runs):
+        with tempfile.TemporaryDirectory(prefix="increstore-planted-") as folder:
+            outcome = run_real(scenario, seed, "memory", Path(folder))
+            found = check_journal(outcome.journal).violation
+        if found is not None:
+            yield Catch(found.invariant, f"run {seed}", f"{found.node}: {found.says}")
+            continue
+        failure = find_failure(scenario, outcome, expected_rows(scenario))
+        yield failure and Catch(failure.what, f"run {seed}", failure.says)
+
+
 # --- Tests.
 
 
@@ -124,4 +145,9 @@ def _tests(hunt: Tests) -> Iterator[Catch | None]:
         yield first.catch
 
 
-_HUNTERS: dict[type, Any] = {Seeds: _seeds, CrashEverywhere: _crashes, Tests: _tests}
+_HUNTERS: dict[type, Any] = {
+    Seeds: _seeds,
+    CrashEverywhere: _crashes,
+    RealRuns: _real_runs,
+    Tests: _tests,
+}

@@ -76,5 +76,7 @@ def _work(task: str | Hunt, told: Connection) -> None:
         told.send(Done(task, trial))
     except PlantError as error:
         told.send(Done(task, None, str(error)))
+    except Exception as error:
+        told.send(Done(task, None, f"{type(error).__name__}: {error}"))
     finally:
         told.close()

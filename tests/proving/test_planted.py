@@ -10,15 +10,16 @@ import pytest
 from increstore.protocol.coordinator import Coordinator
 from increstore.protocol.phase import Phase
 from increstore.protocol.scan_phase import ScanPhase
-from tests.planted.bug import Bug, Seeds
+from tests.planted.bug import Bug, CrashEverywhere, RealRuns, Seeds, Tests
 from tests.planted.patching import Edit, PlantError, function_at, planted
 from tests.planted.report import hunts_of, laws_without_a_bug, page
 from tests.planted.table import BUGS
-from tests.planted.trial import Trial, follow, hunt_planted
+from tests.planted.trial import follow, hunt_planted
 from tests.planted.workshop import do_all
 
 ROOT = Path(__file__).resolve().parents[2]
-ONE_OF_EACH_GROUP = [next(bugs) for _, bugs in groupby(BUGS, key=lambda bug: bug.group)]
+SIMULATED = [bug for bug in BUGS if isinstance(bug.hunt, Seeds | CrashEverywhere)]
+ONE_OF_EACH_GROUP = [next(bugs) for _, bugs in groupby(SIMULATED, key=lambda bug: bug.group)]
 
 NEVER_OVER = Edit("increstore.protocol.phase:Phase.is_over", "not self.asking.contacts", "False")
 
@@ -144,11 +145,24 @@ def test_a_crash_of_the_plant_itself_is_no_catch():
     assert Coordinator._begin.__code__.co_filename.endswith("coordinator.py")
 
 
-def test_hunts_in_processes_of_their_own_tell_what_hunts_here_tell():
-    bug = BUGS[0]
+def test_hunts_with_threads_files_or_tests_go_on_in_processes_of_their_own():
+    on_disk = next(bug for bug in BUGS if isinstance(bug.hunt, Tests))
+    on_the_machine = next(bug for bug in BUGS if isinstance(bug.hunt, RealRuns))
+    simulated = BUGS[0]
+    bugs = {bug.name: bug for bug in (simulated, on_disk, on_the_machine)}
 
-    (there,) = do_all([bug.name], jobs=1)
+    done = {done.task: done.trial for done in do_all(list(bugs), jobs=2)}
 
-    here = hunt_planted(bug)
-    assert isinstance(there.trial, Trial)
-    assert (there.trial.catch, there.trial.runs) == (here.catch, here.runs)
+    assert done.keys() == bugs.keys()
+    for name, trial in done.items():
+        assert trial.catch is not None, name
+        assert bugs[name].is_caught_by(trial.catch.what), trial.catch
+    here, there = hunt_planted(simulated), done[simulated.name]
+    assert (there.catch, there.runs) == (here.catch, here.runs)
+
+
+def test_a_hunt_that_cannot_be_made_says_why():
+    (done,) = do_all([Seeds("scenarios/no_such_file.toml")], jobs=1)
+
+    assert done.trial is None
+    assert "no_such_file.toml" in done.error
