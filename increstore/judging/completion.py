@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from increstore.judging.history import COMPLETED, FATAL, FORGIVEN, SUCCEEDED, TRANSIENT
 from increstore.judging.monitor import Monitor, invariant, part_of
 from increstore.protocol.messages import Status
-from increstore.protocol.topology import table_of
 
 if TYPE_CHECKING:
     from increstore.judging.history import History
@@ -218,8 +217,7 @@ class Completion(Monitor):
         self._require_changed(now, receiver, receiver, message.incremental)
 
     def _require_changed(self, now: int, receiver: str, shard: str, incremental: int) -> None:
-        tables = self.truth.topology.tables_changed_in(incremental)
-        if receiver != shard or not any(t.table == table_of(shard) for t in tables):
+        if receiver != shard or not self.truth.takes_part(shard, incremental):
             raise self.violated(
                 "C6", now, receiver,
                 f"{receiver} was asked for incremental {incremental} of {shard}, which does not "

@@ -26,6 +26,13 @@ DEADLINE = "deadline"
 class Deadlines(Monitor):
     group = "durability"
 
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        config = self.config
+        self._has_deadlines = (
+            config.overall_deadline_ns is not None or config.stage_deadline_ns is not None
+        )
+
     @invariant("D8", "time-survives", "recorded RetryScheduled")
     def time_survives(self, now: int, history: History, record: RetryScheduled) -> None:
         """The budget of retries, the wait before a retry and the deadlines are counted from durable
@@ -104,7 +111,7 @@ class Deadlines(Monitor):
         receiver: str,
         message: StartScan | SealIncremental | Finalize,
     ) -> None:
-        wall = self._wall(now, history)
+        wall = self._wall(now, history) if self._has_deadlines else None
         if wall is not None:
             self._require_time_left(now, history, wall - self._slack(), f"{receiver} was asked")
 

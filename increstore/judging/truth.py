@@ -71,6 +71,18 @@ class Truth:
         self.rows_applied: dict[tuple[str, int, int], int] = {}
         """Rows that were ever durable, by (source, incremental, attempt)."""
         self._owed: dict[tuple[str, int], Owed] = {}
+        self._parts: dict[int, dict[str, None]] = {}
+
+    def takes_part(self, shard: str, incremental: int) -> bool:
+        """Whether the incremental changes the shard's table."""
+        parts = self._parts.get(incremental)
+        if parts is None:
+            parts = self._parts[incremental] = {
+                name: None
+                for table in self.topology.tables_changed_in(incremental)
+                for name in (*table.sources, *table.targets)
+            }
+        return shard in parts
 
     @property
     def knows_steps(self) -> bool:
