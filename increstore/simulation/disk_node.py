@@ -73,15 +73,15 @@ class DiskNode(SimulatedNode):
         raise NotImplementedError
 
     def _write_next(self) -> None:
-        if not self._work or self.core is None:
+        if self.core is None:
             return
         self._is_writing = True
-        operation, value = self._work.popleft()
+        waiting = self._work
+        operation, value = waiting.popleft()
         work = [value]
-        while operation == "append" and len(work) < GROUP_BATCHES_MAX and self._work:
-            if self._work[0][0] != "append":
-                break
-            work.append(self._work.popleft()[1])
+        if operation == "append":
+            while waiting and waiting[0][0] == "append" and len(work) < GROUP_BATCHES_MAX:
+                work.append(waiting.popleft()[1])
         if self._is_cut_off("before_append", operation, work):
             return
         frames = self.frames_of(operation, work)
@@ -124,5 +124,5 @@ class DiskNode(SimulatedNode):
             self.disk.sync()
             if not frames or not self._is_cut_off("after_sync", operation, work):
                 self.written(operation, work, frames)
-        if life == self.life and not self._is_writing:
+        if life == self.life and self._work and not self._is_writing:
             self._write_next()

@@ -27,7 +27,7 @@ class Draws:
     `recorded` collects every draw that was not 0, when asked to record.
     """
 
-    __slots__ = ("_tape", "is_recording", "recorded", "seed")
+    __slots__ = ("_tape", "is_plain", "is_recording", "recorded", "seed")
 
     def __init__(
         self, seed: int, tape: Mapping[str, int] | None = None, *, record: bool = False
@@ -36,11 +36,8 @@ class Draws:
         self.is_recording = record
         self.recorded: dict[str, int] = {}
         self._tape = tape
-
-    @property
-    def is_plain(self) -> bool:
+        self.is_plain = tape is None and not record
         """Whether draws come from the seed alone and nobody wants to know them: the quick case."""
-        return self._tape is None and not self.is_recording
 
     def draw(self, label: str, bound: int) -> int:
         """0 <= value < bound, for ever the same for one seed and label."""
@@ -55,7 +52,8 @@ class Draws:
     def word(self, label: str) -> int:
         """64 bits at once, never recorded: what `draw` would give, for a bound of a power of two,
         is their low end."""
-        return int(_hash(label.encode(), self.seed))
+        word: int = _hash(label.encode(), self.seed)
+        return word
 
     def latency_and_tie(self, label: str) -> tuple[int, int]:
         """16 bits for a duration and 8 for the order at one instant, as two draws of their own."""

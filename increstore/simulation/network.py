@@ -13,6 +13,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from increstore.errors import RemoteProtocolError
@@ -30,103 +31,117 @@ if TYPE_CHECKING:
 
 RECONNECT_NS = 50 * MS
 REORDER_NS_MAX = 2_000 * MS
+FRAMES_KEPT_MAX = 1 << 14
+"""Frames that are not read again when they come again: about 1 kB each."""
 
 
-class Link:
-    """One direction between two nodes."""
+class Lane:
+    """The messages of one kind on one link: their number, and what names their chance."""
 
-    __slots__ = (
-        "counts",
-        "down_until",
-        "epoch",
-        "free_at",
-        "label",
-        "last_arrival",
-        "receiver",
-        "sender",
-    )
+    __slots__ = ("kind", "label", "number")
+
+    def __init__(self, link: Link, kind: str) -> None:
+        self.kind = kind
+        self.label = f"net {link.sender}>{link.receiver} {kind} "
+        self.number = 0
+
+
+class Link(dict[type, Lane]):
+    """One direction between two nodes, and its lanes by the class of their messages."""
+
+    __slots__ = ("down_until", "epoch", "last_arrival", "receiver", "resets", "sender")
 
     def __init__(self, sender: str, receiver: str) -> None:
+        super().__init__()
         self.sender = sender
         self.receiver = receiver
-        self.label = f"net {sender}>{receiver} "
-        self.counts: dict[str, int] = {}
         self.last_arrival = 0
         self.epoch = 0
-        """Rises with each reset: what was sent before never arrives."""
+        """Rises when the connection ends in any way: what was sent before never arrives."""
+        self.resets = 0
+        """How often that was by a reset."""
         self.down_until = 0
+
+    def __missing__(self, kind: type) -> Lane:
+        lane = self[kind] = Lane(self, kind.__name__)
+        return lane
+
+
+class _Links(dict[tuple[str, str], Link]):
+    """Every link that was ever used, by sender and receiver."""
+
+    def __missing__(self, ends: tuple[str, str]) -> Link:
+        link = self[ends] = Link(*ends)
+        return link
 
 
 class Network:
     """All links of a world."""
 
-    __slots__ = ("_ambient", "_is_plain", "_links", "_world", "counters", "held")
+    __slots__ = (
+        "_ambient", "_is_stream", "_latency_of", "_links", "_troubles", "_world", "delivered",
+        "held",
+    )  # fmt: skip
 
     def __init__(self, world: World) -> None:
+        ambient = world.ambient
         self._world = world
-        self._ambient = world.ambient
-        self._is_plain = world.draws.is_plain and not world.ambient.troubles_messages
-        self._links: dict[tuple[str, str], Link] = {}
+        self._ambient = ambient
+        self._is_stream = ambient.is_stream
+        self._latency_of = ambient.latency.of
+        self._troubles = ambient.troubles_messages
+        self._links = _Links()
         self.held: dict[str, list[tuple[Link, bytes, Payload | None]]] = {}
         """Messages that a fault keeps until it ends, by fault."""
-        self.counters = {"sent": 0, "delivered": 0, "lost": 0, "duplicated": 0, "refused": 0}
-
-    def link(self, sender: str, receiver: str) -> Link:
-        found = self._links.get((sender, receiver))
-        if found is None:
-            found = self._links[sender, receiver] = Link(sender, receiver)
-        return found
+        self.delivered = 0
 
     # --- Sending.
 
     def send(self, sender: str, receiver: str, message: Message) -> None:
-        world = self._world
-        link = self._links.get((sender, receiver)) or self.link(sender, receiver)
-        kind = message.__class__.__name__
-        number = link.counts[kind] = link.counts.get(kind, 0) + 1
-        self.counters["sent"] += 1
+        world, link = self._world, self._links[sender, receiver]
+        lane = link[message.__class__]
+        lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
+        drawn, tie = world.draws.latency_and_tie(f"{lane.label}{number}")
+        latency = self._latency_of(drawn)
         if world.director.has_message_faults:
             fate = world.director.fate(world.now, sender, receiver, message)
             if fate is not None:
                 world.tell_of_faults()
-                self._send_fated(link, kind, number, header, payload, fate)
+                self._send_fated(link, lane, header, payload, latency, fate)
                 return
-        if self._is_plain:
-            drawn, tie = world.draws.latency_and_tie(f"{link.label}{kind} {number}")
-            self._travel(link, header, payload, self._ambient.latency.of(drawn), tie)
-            return
-        self._send_drawn(link, kind, number, header, payload)
+        if world.strikes_kept is not None and latency > self._ambient.latency.low:
+            self._note("latency", link, lane, latency - self._ambient.latency.low)
+        if self._troubles and world.now < self._ambient.heals_at:
+            self._send_troubled(link, lane, header, payload, latency, tie)
+        else:
+            self._travel(link, header, payload, latency, tie)
 
-    def _send_drawn(
-        self, link: Link, kind: str, number: int, header: bytes, payload: Payload | None
+    def _send_troubled(
+        self, link: Link, lane: Lane, header: bytes, payload: Payload | None, latency: int, tie: int
     ) -> None:
         """As ambient chance has it; each decision is a draw of its own, to be left out alone."""
         ambient, draw = self._ambient, self._world.draws.draw
-        label = f"{link.label}{kind} {number}"
-        drawn, tie = self._world.draws.latency_and_tie(label)
-        latency = ambient.latency.of(drawn)
-        if latency > ambient.latency.low:
-            self._note("latency", link, kind, number, latency - ambient.latency.low)
-        if self._world.now < ambient.heals_at and ambient.troubles_messages:
-            if self._strikes(f"{label} loss", ambient.loss):
-                self._note("loss", link, kind, number)
-                self._lose(link, header, payload)
+        label = f"{lane.label}{lane.number}"
+        if self._strikes(f"{label} loss", ambient.loss):
+            self._note("loss", link, lane)
+            self._lost(header, payload, "loss (drawn)")
+            if ambient.is_stream:
+                self.reset(link.sender, link.receiver)
+            return
+        for damage, rate in (("corrupt", ambient.corrupt), ("truncate", ambient.truncate)):
+            if self._strikes(f"{label} {damage}", rate):
+                self._note(damage, link, lane)
+                self._travel_damaged(link, header, payload, latency, damage, label)
                 return
-            for damage, rate in (("corrupt", ambient.corrupt), ("truncate", ambient.truncate)):
-                if self._strikes(f"{label} {damage}", rate):
-                    self._note(damage, link, kind, number)
-                    self._travel_damaged(link, header, payload, latency, damage, label)
-                    return
-            if not ambient.is_stream and self._strikes(f"{label} reorder", ambient.reorder):
-                late = 1 + draw(f"{label} late", REORDER_NS_MAX)
-                self._note("reorder", link, kind, number, late)
-                latency += late
-            if self._strikes(f"{label} duplicate", ambient.duplicate):
-                self.counters["duplicated"] += 1
-                again = draw(f"{label} again", REORDER_NS_MAX)
-                self._note("duplicate", link, kind, number, again)
-                self._travel(link, header, payload, latency + again, tie)
+        if not ambient.is_stream and self._strikes(f"{label} reorder", ambient.reorder):
+            late = 1 + draw(f"{label} late", REORDER_NS_MAX)
+            self._note("reorder", link, lane, late)
+            latency += late
+        if self._strikes(f"{label} duplicate", ambient.duplicate):
+            again = draw(f"{label} again", REORDER_NS_MAX)
+            self._note("duplicate", link, lane, again)
+            self._travel(link, header, payload, latency + again, tie)
         self._travel(link, header, payload, latency, tie)
 
     def _strikes(self, label: str, rate: int) -> bool:
@@ -135,31 +150,28 @@ class Network:
             return False
         return self._world.draws.draw(label, RATE_WHOLE) >= RATE_WHOLE - rate
 
-    def _note(self, what: str, link: Link, kind: str, number: int, by: int = 0) -> None:
+    def _note(self, what: str, link: Link, lane: Lane, by: int = 0) -> None:
         """Tell what chance has done to this message, when somebody wants to know."""
         strikes = self._world.strikes_kept
         if strikes is not None:
-            strikes.append(
-                Strike(what, self._world.now, link.sender, link.receiver, kind, number, by)
-            )
+            ends = (link.sender, link.receiver)
+            strikes.append(Strike(what, self._world.now, *ends, lane.kind, lane.number, by))
 
     def _send_fated(
         self,
         link: Link,
-        kind: str,
-        number: int,
+        lane: Lane,
         header: bytes,
         payload: Payload | None,
+        latency: int,
         fate: Fate,
     ) -> None:
         """As a fault of the scenario has it."""
-        drawn, _ = self._world.draws.latency_and_tie(f"{link.label}{kind} {number}")
-        latency = self._ambient.latency.of(drawn)
         if fate.hold is not None:
             self.held.setdefault(fate.hold, []).append((link, header, payload))
             return
         if fate.damage:
-            label = f"{link.label}{kind} {number}"
+            label = f"{lane.label}{lane.number}"
             self._travel_damaged(link, header, payload, latency, fate.damage, label)
             return
         if fate.reset:
@@ -178,18 +190,20 @@ class Network:
 
     def reset(self, a: str, b: str) -> None:
         """Break the connection, both directions."""
-        for link in (self.link(a, b), self.link(b, a)):
+        for link in (self._links[a, b], self._links[b, a]):
             link.epoch += 1
+            link.resets += 1
             link.down_until = self._world.now + RECONNECT_NS
 
-    def _lose(self, link: Link, header: bytes, payload: Payload | None) -> None:
-        self._lost(header, payload, "loss (drawn)")
-        if self._ambient.is_stream:
-            self.reset(link.sender, link.receiver)
+    def renew(self, receiver: str) -> None:
+        """The process of this node has ended or begun: a stream to the one before ends with it."""
+        if self._is_stream:
+            for link in self._links.values():
+                if link.receiver == receiver:
+                    link.epoch += 1
 
     def _lost(self, header: bytes, payload: Payload | None, why: str) -> None:
-        """Count it, and tell a journal that wants to know of each message."""
-        self.counters["lost"] += 1
+        """Tell a journal that wants to know of each message."""
         journal = self._world.journal
         if journal is not None and journal.wants_details:
             sender, receiver, message = decode(header, payload)
@@ -209,13 +223,13 @@ class Network:
     ) -> None:
         world = self._world
         arrival = world.now + latency
-        life = -1
-        if self._ambient.is_stream:
-            life = world.life_of(link.receiver)
-            if keeps_order:
-                arrival = max(arrival, link.down_until + latency, link.last_arrival + 1)
-                link.last_arrival = arrival
-        world.at(arrival, tie, self._arrive, (link, link.epoch, life, header, payload))
+        if self._is_stream and keeps_order:
+            if link.down_until > world.now:
+                arrival = link.down_until + latency
+            if arrival <= link.last_arrival:
+                arrival = link.last_arrival + 1
+            link.last_arrival = arrival
+        world.at(arrival, tie, self._arrive, (link, link.epoch, link.resets, header, payload))
 
     def _travel_damaged(
         self,
@@ -234,31 +248,37 @@ class Network:
         else:
             frame[place] ^= 0x40
         world, arrival = self._world, self._world.now + latency
-        world.at(arrival, 0, self._arrive_damaged, (link, link.epoch, frame, header, payload))
+        world.at(arrival, 0, self._arrive_damaged, (link, link.resets, frame, header, payload))
 
     def _arrive(self, arg: tuple[Link, int, int, bytes, Payload | None]) -> None:
-        link, epoch, life, header, payload = arg
-        world = self._world
+        link, epoch, resets, header, payload = arg
         if epoch != link.epoch:
-            self._lost(header, payload, "the connection broke")
+            is_reset = resets != link.resets
+            why = "the connection broke" if is_reset else "its receiver went down"
+            self._lost(header, payload, why)
             return
-        if life >= 0 and life != world.life_of(link.receiver):
-            self._lost(header, payload, "its receiver went down")
-            return
-        sender, receiver, message = decode(header, payload)
-        self.counters["delivered"] += 1
+        self.delivered += 1
+        world = self._world
         world.trace(header)
-        if not world.deliver(receiver, Received(sender, message)):
+        receiver, event = _read(header, payload)  # type: ignore[arg-type] # Payloads are bytes here.
+        if not world.deliver(receiver, event):
             self._lost(header, payload, "its receiver is down")
 
     def _arrive_damaged(self, arg: tuple[Link, int, bytearray, bytes, Payload | None]) -> None:
-        link, epoch, frame, header, payload = arg
+        link, resets, frame, header, payload = arg
         self._lost(header, payload, "its frame was damaged")
-        if epoch != link.epoch:
+        if resets != link.resets:
             return
-        self.counters["refused"] += 1
         self._world.judge_damaged_frame(link.receiver, is_delivered=_is_taken(frame))
         self.reset(link.sender, link.receiver)
+
+
+@lru_cache(FRAMES_KEPT_MAX)
+def _read(header: bytes, payload: Payload | None) -> tuple[str, Received]:
+    """Whom these bytes are for, and what they tell. They always tell the same, in every run, and
+    nobody can change a message, so a frame that was read before is not read again."""
+    sender, receiver, message = decode(header, payload)
+    return receiver, Received(sender, message)
 
 
 def _is_taken(frame: bytearray) -> bool:

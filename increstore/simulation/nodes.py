@@ -53,6 +53,9 @@ class SimulatedNode(ABC):
         self._event: Event = TimePassed()
         self._wake_at: int | None = None
         self._armed_at: int | None = None
+        self._armed_for: int | None = None
+        """The wish to be woken for which this was looked at last."""
+        self._has_drifted = False
         self._drift_ppm = 0
         self._drift_since = (0, 0)
         self._counts: dict[str, int] = {}
@@ -91,8 +94,8 @@ class SimulatedNode(ABC):
         """Begin a life, from what is durable."""
         if self.is_up:
             return
-        self.life += 1
-        self._armed_at = self._wake_at = self._ready = None
+        self._end_life()
+        self._armed_at = self._wake_at = self._armed_for = self._ready = None
         self._inbox.clear()
         core = self.make_core()
         if core is None:
@@ -110,12 +113,17 @@ class SimulatedNode(ABC):
             return
         self.world.count_drops(self.core)
         self.world.director.went_down(self.address)
-        self.life += 1
+        self._end_life()
         self.core = None
         self._ready = None
         self._inbox.clear()
         self.power_off()
         self.judge.crashed(self.world.now, self.name)
+
+    def _end_life(self) -> None:
+        """What is on its way in this life, and to it, ends with it."""
+        self.life += 1
+        self.world.network.renew(self.name)
 
     # --- Events.
 
@@ -129,7 +137,8 @@ class SimulatedNode(ABC):
         self._step(event)
         if self._inbox:
             self._drain()
-        self._arm()
+        if self._wake_at != self._armed_for:
+            self._arm()
 
     def give_later(self, delay: int, event: Event, tie: int = 0) -> None:
         """An event of this life, some time from now."""
@@ -191,10 +200,10 @@ class SimulatedNode(ABC):
 
     def _step(self, event: Event) -> None:
         world, core = self.world, self.core
+        now = world.now
         self._event = event
-        ready = core.step(self.clock(world.now), event)
-        world.steps += 1
-        self.judge.stepped(world.now, self.name, core, event, ready)
+        ready = core.step(self.clock(now) if self._has_drifted else now, event)
+        self.judge.stepped(now, self.name, core, event, ready)
         if world.journal is not None:
             self.narrate(world.journal, event)
         self._wake_at = ready.wake_at
@@ -237,6 +246,8 @@ class SimulatedNode(ABC):
         """From now on the clock runs so much faster, in parts per million."""
         self._drift_since = (self.world.now, self.clock(self.world.now))
         self._drift_ppm = ppm
+        self._has_drifted = True
+        self._armed_for = None
 
     def _moment(self, own: int) -> int:
         """The moment of the world at which this node's clock shows `own`, or just after."""
@@ -247,6 +258,7 @@ class SimulatedNode(ABC):
 
     def _arm(self) -> None:
         """Have at most one wake-up under way that is early enough."""
+        self._armed_for = self._wake_at
         if self._wake_at is None or self.core is None:
             return
         moment = max(self._moment(self._wake_at), self.world.now)
@@ -258,7 +270,7 @@ class SimulatedNode(ABC):
         life, moment = arg
         if life != self.life or moment != self._armed_at:
             return
-        self._armed_at = None
+        self._armed_at = self._armed_for = None
         if self._wake_at is None or self._ready is not None or self.pauses:
             return  # Looked at again when the node goes on.
         if self._wake_at <= self.clock(self.world.now):

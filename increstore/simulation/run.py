@@ -38,7 +38,6 @@ class SimulatedOutcome:
     violation: InvariantViolated | None
     ended_at: int
     moments: int
-    steps: int
     delivered: int
     points: int
     """Crash points passed."""
@@ -144,8 +143,7 @@ def outcome_of(world: World, violation: InvariantViolated | None) -> SimulatedOu
         violation=violation,
         ended_at=world.ended_at or world.now,
         moments=world.moments,
-        steps=world.steps,
-        delivered=world.network.counters["delivered"],
+        delivered=world.network.delivered,
         points=world.points,
         digest=world.digest,
         tables=world.tables() if world.is_published else None,

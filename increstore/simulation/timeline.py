@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 import xxhash
@@ -14,18 +14,37 @@ if TYPE_CHECKING:
 class Timeline:
     """Moments in order; `now` is that of the one being played, in nanoseconds since the start."""
 
-    def __init__(self) -> None:
+    def __init__(self, stops_at: int) -> None:
         self.now = 0
-        self.moments = 0
-        """Moments played so far."""
+        self.stops_at = stops_at
+        """Nothing is played after this moment, unless `is_over` says that it must go on."""
         self._heap: list[tuple[int, int, int, Callable[[Any], None], Any]] = []
         self._ticket = 0
         self._hash = xxhash.xxh3_64()
 
     def at(self, moment: int, tie: int, act: Callable[[Any], None], arg: object) -> None:
         """Have `act(arg)` happen; among equal moments the smaller tie, then the first asked."""
-        self._ticket += 1
-        heapq.heappush(self._heap, (moment, tie, self._ticket, act, arg))
+        self._ticket = ticket = self._ticket + 1
+        heappush(self._heap, (moment, tie, ticket, act, arg))
+
+    def play(self, moments: int) -> bool:
+        """Play so many moments; False when there is nothing left to play."""
+        heap = self._heap
+        for _ in range(moments):
+            if (not heap or heap[0][0] > self.stops_at) and self.is_over():
+                return False
+            self.now, _, _, act, arg = heappop(heap)
+            act(arg)
+        return True
+
+    def is_over(self) -> bool:
+        """Asked when no moment is left, or none before `stops_at`."""
+        return True
+
+    @property
+    def moments(self) -> int:
+        """Moments played so far, with the one being played."""
+        return self._ticket - len(self._heap)
 
     @property
     def next_at(self) -> int | None:
@@ -39,8 +58,7 @@ class Timeline:
 
     def trace(self, happened: bytes) -> None:
         """Add to the digest that this happened now."""
-        self._hash.update(self.now.to_bytes(8, "little"))
-        self._hash.update(happened)
+        self._hash.update(self.now.to_bytes(8, "little") + happened)
 
     def trace_text(self, happened: str) -> None:
         self.trace(happened.encode())

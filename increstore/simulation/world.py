@@ -11,7 +11,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING, Any
 
 from increstore.judging.violation import InvariantViolated
@@ -71,12 +70,10 @@ class World(Timeline):
         self.resume_after_ns = setting.resume_after_ns
         self.resumes_left = setting.resumes_max
         self.ambient = ambient
-        self._stops_at = ends_within
         self.draws = draws
         self.director = director
         self.judge = judge
-        super().__init__()
-        self.steps = 0
+        super().__init__(ends_within)
         self.points = 0
         self.crash_at = crash_at
         self.state: RestoreState | None = None
@@ -115,7 +112,7 @@ class World(Timeline):
         Raises: InvariantViolated.
         """
         self.begin()
-        while self.advance():
+        while self.advance(MOMENTS_MAX):
             pass
 
     def begin(self) -> None:
@@ -131,22 +128,22 @@ class World(Timeline):
             self.look_at_director()
             self.judge.healed(self.now)
 
-    def advance(self) -> bool:
-        """Play one moment; False when there is nothing left to play."""
-        if not self._heap:
-            if self.state is None:
-                self.judge.deadlocked(self.now, self.explain())
-            return False
-        self.now, _, _, act, arg = heapq.heappop(self._heap)
-        if self.now > self._stops_at:
-            if self.state is not None:
-                return False
-            self.judge.overdue(self.now, self.explain())
-        self.moments += 1
-        if self.moments > MOMENTS_MAX:
+    def advance(self, moments: int = 1) -> bool:
+        """Play so many moments; False when there is nothing left to play."""
+        if self.moments >= MOMENTS_MAX:
             self.judge.stalled(self.now, f"{MOMENTS_MAX} moments without an end: {self.explain()}")
-        act(arg)
-        return True
+        return self.play(moments)
+
+    def is_over(self) -> bool:
+        """Nothing is left to play, or time is up: the judge looks whether the restore has ended."""
+        if self.state is not None:
+            return True
+        if not self._heap:
+            self.judge.deadlocked(self.now, self.explain())
+            return True
+        self.now = self._heap[0][0]
+        self.judge.overdue(self.now, self.explain())
+        return False
 
     def explain(self) -> str:
         """What the restore waits for, in the coordinator's own words."""
@@ -157,13 +154,10 @@ class World(Timeline):
 
     # --- What nodes ask for.
 
-    def life_of(self, node: str) -> int:
-        return self.nodes[node].life
-
     def deliver(self, receiver: str, event: Received) -> bool:
         """A message has arrived; False when nobody hears it, because the node is down."""
         node = self.nodes[receiver]
-        if receiver == COORDINATOR and self.other_coordinators:
+        if self.other_coordinators and receiver == COORDINATOR:
             self._deliver_to_coordinators(event)
         elif node.core is None:
             return False
@@ -345,5 +339,5 @@ class World(Timeline):
         if self.state is not None:
             return
         self.state, self.reason, self.ended_at = state, reason, self.now
-        self._stops_at = self.now + AFTERMATH_NS
+        self.stops_at = self.now + AFTERMATH_NS
         self.judge.ended(self.now, state, reason)

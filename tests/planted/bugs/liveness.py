@@ -174,8 +174,13 @@ BUGS = (
             ),
             Edit(
                 "increstore.simulation.world:World.advance",
-                "if self.moments > MOMENTS_MAX:",
-                "if self.moments > 3_000:",
+                "if self.moments >= MOMENTS_MAX:",
+                "if self.moments >= 3_000:",
+            ),
+            Edit(
+                "increstore.simulation.world:World.run",
+                "self.advance(MOMENTS_MAX)",
+                "self.advance(3_000)",
             ),
         ),
         shipped("healthy"),
