@@ -16,10 +16,15 @@ class TimeActions:
     """Mixed into the app."""
 
     def action_toggle_pause(self) -> None:
-        """Pause the world, or let it go on; from the past, go back to the present first."""
+        """Pause the world, or let it go on. In the past: go on from there, if the source can."""
         app = cast("WatchApp", self)
-        if app.history_index is not None and "seek" not in app.playback.can:
+        index = app.history_index
+        if index is not None:
             app.look_at(None)
+            if "seek" not in app.playback.can:
+                return  # The present goes on by itself.
+            app.tell(seam.Seek(index=index))
+            app.tell(seam.Resume())
             return
         paused = app.playback.status.state in ("paused", "ended")
         app.tell(seam.Resume() if paused else seam.Pause())

@@ -41,6 +41,7 @@ class SpaceTime(ScrollView, can_focus=True):
         self.is_collapsed = False
         self._rows: list[MessageView] = []
         self._lanes: list[str] = []
+        self._names: dict[str, str] = {}
         self._hidden = 0
         self._of: tuple[object, ...] = ()
         self._began = 0
@@ -93,6 +94,7 @@ class SpaceTime(ScrollView, can_focus=True):
         order = {name: place for place, name in enumerate(view.shards)}
         self._lanes = sorted(chosen, key=lambda name: (name != "coordinator", order.get(name, 0)))
         self._hidden = len(weight) - len(self._lanes)
+        self._names = {name: _short(name, len(view.table_names())) for name in self._lanes}
 
     def _set_title(self) -> None:
         states: dict[str, int] = {}
@@ -118,9 +120,8 @@ class SpaceTime(ScrollView, can_focus=True):
         selection = watch_app(self).selection
         parts: list[Part] = [(f"{'time':>9} ", brush.role("calm"))]
         for name in self._lanes:
-            short = name if name == "coordinator" else name[-LANE_WIDTH + 1 :]
             style = Style(bold=True, reverse=name == selection)
-            parts.append((f"{short[: LANE_WIDTH - 1]:^{LANE_WIDTH}}", style))
+            parts.append((f"{self._names[name]:^{LANE_WIDTH}}", style))
         return parts
 
     def _line(self, brush: Brush, message: MessageView) -> list[Part]:
@@ -155,6 +156,16 @@ class SpaceTime(ScrollView, can_focus=True):
         if message.state == "lost":
             cells[end], cells[(low + high) // 2] = bar, cross
         return "".join(cells)
+
+
+def _short(name: str, tables: int) -> str:
+    """A node's name for a lane: `coord`, `s1`, or `ord/s1` when there are several tables."""
+    table, _, last = name.rpartition("/")
+    if not table:
+        return name[: LANE_WIDTH - 1] if name != "coordinator" else "coord"
+    if tables <= 1:
+        return last
+    return f"{table.rpartition('/')[2][: LANE_WIDTH - 3 - len(last)]}/{last}"
 
 
 def _matches(message: MessageView, words: list[str]) -> bool:
