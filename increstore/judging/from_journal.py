@@ -200,7 +200,7 @@ def _end_of(run: JournalRun) -> str:
     told = [event for line in run.lines for event in _told_in(line) if event in _ENDS]
     if told:
         return _ENDS[told[-1]]
-    return "cut off" if run.lines else "nothing left to do"
+    return "cut off" if run.lines else "without events"
 
 
 def _told_in(line: JournalLine) -> list[str]:
