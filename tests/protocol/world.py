@@ -240,10 +240,7 @@ class World:
             self._start(event)
             return
         core = self.cores[name]
-        if isinstance(event, Received):
-            self.judge.received(self.now, event.sender, name, event.message)
-        ready = core.step(self.now, event)
-        self.judge.stepped(self.now, name, core, event, ready)
+        ready = self._judged_step(name, core, event)
         if self.crash_at is not None and self.steps == self.crash_at[0]:
             self._crash_within(name, ready, self.crash_at[1])
             return
@@ -259,6 +256,13 @@ class World:
             self._wake(name, ready.wake_at)
         if name == COORDINATOR and core.state is RestoreState.PAUSED:
             self._crash(name)  # The operator runs the same command again.
+
+    def _judged_step(self, name, core, event):
+        if isinstance(event, Received):
+            self.judge.received(self.now, event.sender, name, event.message)
+        ready = core.step(self.now, event)
+        self.judge.stepped(self.now, name, core, event, ready)
+        return ready
 
     def _wake(self, name, wake_at) -> None:
         """One wake-up a node: a later one is only asked for when the earlier has come."""
