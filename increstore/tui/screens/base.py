@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.screen import Screen
-from textual.widgets import Footer
 
+from increstore.tui.widgets.key_line import KeyLine
 from increstore.tui.widgets.scrubber import Scrubber
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class WatchScreen(Screen[None]):
     def bottom(self) -> ComposeResult:
         """The last rows of every screen: where in time it is, and the keys."""
         yield Scrubber()
-        yield Footer(show_command_palette=False)
+        yield KeyLine()
 
     def refresh_from(self, view: ClusterView) -> None:
         """Give the view to every widget that paints one."""
@@ -46,6 +46,14 @@ class WatchScreen(Screen[None]):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.repaint)
+
+    def on_mount(self) -> None:
+        self.bindings_updated_signal.subscribe(self, lambda _: self._paint_keys())
+
+    def _paint_keys(self) -> None:
+        """Another widget has the focus: other keys may work."""
+        for line in self.query(KeyLine):
+            line.refresh_from(self.dashboard.view)
 
     def repaint(self) -> None:
         """Paint everything anew."""

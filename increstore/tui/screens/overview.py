@@ -36,6 +36,7 @@ class OverviewScreen(WatchScreen):
                 yield ShardGrid("source", id="sources")
                 yield ShardGrid("target", id="targets")
             yield FaultStrip(id="faults")
+        yield FaultStrip(id="faults-line")
         yield EventLog(id="log")
         yield from self.bottom()
 
@@ -45,11 +46,39 @@ class OverviewScreen(WatchScreen):
         if message.is_opened:
             self.action_drill()
 
+    def on_fault_strip_chosen(self, message: FaultStrip.Chosen) -> None:
+        self.dashboard.selected_fault = message.fault
+        self.repaint()
+
+    def on_chain_bar_chosen(self, message: ChainBar.Chosen) -> None:
+        self.dashboard.selected_incremental = message.incremental
+        self.dashboard.action_go("incremental")
+
+    def on_event_log_chosen(self, message: EventLog.Chosen) -> None:
+        """What is clicked is selected; what is clicked twice is looked at."""
+        if message.node in self.dashboard.view.shards:
+            self.dashboard.selection = message.node
+            self.repaint()
+        if message.is_opened:
+            self.dashboard.look_at(message.index + 1)
+
     def action_drill(self) -> None:
-        """Look closer at the selected shard."""
+        """Look closer at the selected shard; at the one that is waited for when none is."""
         from increstore.tui.screens.shard import ShardScreen
 
-        if self.dashboard.selection is None:
-            self.notify("select a shard first: arrow keys, or a click", timeout=3)
+        name = self.dashboard.selection or self._sorriest()
+        if name is None:
+            self.notify("no shard is known yet", timeout=3)
             return
-        self.app.push_screen(ShardScreen(self.dashboard.selection))
+        self.dashboard.selection = name
+        self.app.push_screen(ShardScreen(name))
+
+    def _sorriest(self) -> str | None:
+        """The shard that a person would look at first."""
+        view = self.dashboard.view
+        for shard in view.unnotified:
+            return shard.name
+        for waiter in view.barrier.waiters if view.barrier is not None else ():
+            if waiter.get("shard") in view.shards:
+                return str(waiter["shard"])
+        return next((shard.name for shard in view.sources), None)

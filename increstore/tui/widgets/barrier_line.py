@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from increstore.tui.widgets.painting import Brush, Lines, Part, seconds
+from increstore.tui.widgets.painting import Brush, Lines, Part, seconds, watch_app
+from increstore.view.cluster import COORDINATOR, DOWN
+from increstore.view.glyphs import look_of
 
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
@@ -15,27 +17,47 @@ if TYPE_CHECKING:
 GRACE_NS = 200_000_000
 """A report is on its way for a moment in any run; longer than this it is missed."""
 NAMED_MAX = 3
+OVER = ("completed", "failed", "paused", "cancelled")
 
 
 class BarrierLine(Lines):
-    """Two or three lines: the alarm when there is one, and the sentence."""
+    """The alarms when there are any, and the sentence, wrapped into what room is left."""
 
     def refresh_from(self, view: ClusterView) -> None:
         brush = Brush(self)
-        lines = [*self._alarm(view, brush)]
-        words = self._words(view)
+        lines = [*self._failure(brush), *self._coordinator(view, brush), *self._alarm(view, brush)]
+        room = max(1, self.size.height - len(lines))
         width = max(self.size.width - 2, 20)
-        room = max(1, 3 - len(lines))
-        lines += [[(f" {line}", Style.null())] for line in wrap(words, width)[:room]]
+        placeholder = " .." if brush.is_ascii else " …"
+        words = wrap(self._words(view), width, max_lines=room, placeholder=placeholder)
+        lines += [[(f" {line}", Style.null())] for line in words]
         self.show(lines)
+
+    def _failure(self, brush: Brush) -> list[list[Part]]:
+        """What the source failed with, or why it is out of reach."""
+        status = watch_app(self).playback.status
+        if not status.error:
+            return []
+        word = "failed" if status.state == "failed" else status.state
+        return [[(f" ! {word}: {status.error} ", brush.role("bad"))]]
+
+    def _coordinator(self, view: ClusterView, brush: Brush) -> list[list[Part]]:
+        """A coordinator that is down: nobody steps through the chain."""
+        found = view.shards.get(COORDINATOR)
+        if found is None or found.state not in (*DOWN, "broken"):
+            return []
+        glyph, style = brush.state(found.state)
+        since = seconds(max(0, watch_app(self).now_ns - found.since))
+        return [[(f" {glyph} coordinator {look_of(found.state).word} for {since} ", style)]]
 
     def _alarm(self, view: ClusterView, brush: Brush) -> list[list[Part]]:
         """Shards whose scan has ended while the coordinator knows nothing of it."""
-        missed = [shard for shard in view.unnotified if view.now - shard.since >= GRACE_NS]
+        now = watch_app(self).now_ns
+        missed = [shard for shard in view.unnotified if now - shard.since >= GRACE_NS]
         if not missed or view.state in ("completed", "cancelled"):
             return []
         named = ", ".join(
-            f"{shard.name} for {seconds(view.now - shard.since)}" for shard in missed[:NAMED_MAX]
+            f"{shard.name} for {seconds(now - shard.since)}" for shard in missed[:NAMED_MAX]
         )
         more = f" and {len(missed) - NAMED_MAX} more" if len(missed) > NAMED_MAX else ""
         glyph, _ = brush.state("unnotified")
@@ -43,7 +65,10 @@ class BarrierLine(Lines):
         return [[(text, brush.role("alarm"))]]
 
     def _words(self, view: ClusterView) -> str:
-        if view.state in ("completed", "failed", "paused", "cancelled"):
+        app = watch_app(self)
+        if app.history_index is None and app.playback.status.outcome:
+            return app.playback.status.outcome
+        if view.state in OVER:
             return f"{view.state}: {view.reason}" if view.reason else f"the restore is {view.state}"
         if view.barrier is not None:
             return view.barrier.says

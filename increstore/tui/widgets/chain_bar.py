@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.style import Style
+from textual.message import Message
 
 from increstore.tui.widgets.painting import Brush, Lines, Part, watch_app
 
 if TYPE_CHECKING:
+    from textual import events
+
     from increstore.view.cluster import ClusterView
     from increstore.view.shards import IncrementalView
 
@@ -16,8 +19,21 @@ if TYPE_CHECKING:
 class ChainBar(Lines):
     """`[+ full 12/12]=[> inc2 7/12]-[. inc3 0/12]`, around the one that runs."""
 
+    class Chosen(Message):
+        """An incremental was clicked."""
+
+        def __init__(self, incremental: int) -> None:
+            super().__init__()
+            self.incremental = incremental
+
+    def __init__(self, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
+        super().__init__(id=id)
+        self._places: list[tuple[int, int, int]] = []
+        """From and to which column which incremental is shown."""
+
     def refresh_from(self, view: ClusterView) -> None:
         brush = Brush(self)
+        self._places = []
         looked_at = watch_app(self).selected_incremental
         boxes = [self._box(brush, one, one.number == looked_at) for one in view.incrementals]
         self.show([self._fitting(boxes, max(view.incremental, 0), brush)])
@@ -54,8 +70,17 @@ class ChainBar(Lines):
             else:
                 break
         line: list[Part] = [(f" {first} done " if first else " ", brush.role("calm"))]
+        column = len(line[0][0])
         for number in range(first, last + 1):
             line += boxes[number]
-            line.append(("=" if number < running else "-", brush.role("calm")))
+            self._places.append((column, column + widths[number], number))
+            column += widths[number]
+            joint = "=" if number < running else "-"
+            line.append((joint if number < len(boxes) - 1 else " ", brush.role("calm")))
         rest = len(boxes) - 1 - last
         return [*line, (f" {rest} more" if rest else "", brush.role("calm"))]
+
+    def on_click(self, event: events.Click) -> None:
+        for start, end, number in self._places:
+            if start <= event.x < end - 1:
+                self.post_message(self.Chosen(number))

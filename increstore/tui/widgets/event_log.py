@@ -12,24 +12,39 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 from textual.geometry import Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from increstore.tui.widgets.painting import Brush, Part, strip_of, watch_app
+from increstore.tui.widgets.painting import Brush, Part, Titled, strip_of, watch_app
 from increstore.view.filters import EventFilter
 from increstore.view.history import TROUBLE
 from increstore.view.plain import SAMPLES
 
 if TYPE_CHECKING:
+    from textual import events
+
     from increstore.journal import JournalEvent
     from increstore.view.cluster import ClusterView
 
 LOOK_BACK_MAX = 50_000
 MATCHES_MAX = 20_000
+NODE_WIDTH = 11
+LONG = 30
+"""A list that is longer as text is told by its length."""
 
 
-class EventLog(ScrollView, can_focus=True):
+class EventLog(Titled, ScrollView, can_focus=True):
     """Lines of `12.409  orders/s3  scan.reported  ..`."""
+
+    class Chosen(Message):
+        """An event was clicked; `is_opened` by a double click."""
+
+        def __init__(self, index: int, node: str, *, is_opened: bool) -> None:
+            super().__init__()
+            self.index = index
+            self.node = node
+            self.is_opened = is_opened
 
     def __init__(self, *, node: str = "", id: str | None = None) -> None:  # noqa: A002
         """`node`: only what concerns this shard, whatever is selected."""
@@ -70,6 +85,11 @@ class EventLog(ScrollView, can_focus=True):
 
     def _show_end(self, chosen: EventFilter) -> None:
         self.virtual_size = Size(0, len(self._matches))
+        self._set_title(chosen)
+        self._to_the_end()
+        self.refresh()
+
+    def _set_title(self, chosen: EventFilter) -> None:
         app = watch_app(self)
         told = [f"events {len(self._matches)}"]
         if chosen.node:
@@ -80,10 +100,47 @@ class EventLog(ScrollView, can_focus=True):
             told.append("only trouble")
         if not app.follows_tail:
             told.append("tail off")
-        self.border_title = "  ".join(told)
-        if app.follows_tail:
-            self.scroll_end(animate=False, immediate=True)
-        self.refresh()
+        self.retitle(("  ".join(told), Style.null()))
+
+    def _to_the_end(self) -> None:
+        if watch_app(self).follows_tail:
+            # Forced: the bar, without which nothing is scrolled, comes only with the next layout.
+            self.scroll_end(animate=False, immediate=True, force=True)
+
+    def on_resize(self) -> None:
+        """More room above, or less: the newest event stays the last line."""
+        self.call_after_refresh(self._to_the_end)
+
+    # --- Looking back by hand leaves the tail; at the end it is followed again.
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self.is_vertical_scroll_end and self._matches:
+            self._follow(True)
+
+    def _on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        self._follow(False)
+        super()._on_mouse_scroll_up(event)
+
+    def action_scroll_up(self) -> None:
+        self._follow(False)
+        super().action_scroll_up()
+
+    def action_page_up(self) -> None:
+        self._follow(False)
+        super().action_page_up()
+
+    def action_scroll_home(self) -> None:
+        self._follow(False)
+        super().action_scroll_home()
+
+    def _follow(self, follows: bool) -> None:
+        app = watch_app(self)
+        if app.follows_tail != follows and self.max_scroll_y:
+            app.follows_tail = follows
+            self._set_title(self._filter())
+
+    # --- Painting.
 
     def show_index(self, index: int) -> None:
         """Bring the event of this index onto the screen, if it passes the filter."""
@@ -99,16 +156,30 @@ class EventLog(ScrollView, can_focus=True):
         return strip_of(self._parts(Brush(self), event), width, self.rich_style)
 
     def _parts(self, brush: Brush, event: JournalEvent) -> list[Part]:
-        role = "bad" if event.name in TROUBLE else "calm"
-        facts = " ".join(f"{name}={_told(value)}" for name, value in event.facts.items())
+        is_trouble = event.name in TROUBLE
+        facts = " ".join(self._fact(name, value) for name, value in event.facts.items())
         return [
             (f"{(event.at - self._began) / 1e9:9.3f} ", brush.role("calm")),
-            (f"{event.node} ", Style(bold=True)),
-            (f"{event.name} ", brush.role(role) if role == "bad" else Style.null()),
+            (f"{event.node:<{NODE_WIDTH}} ", Style(bold=True)),
+            (f"{event.name} ", brush.role("bad") if is_trouble else Style.null()),
             (facts, brush.role("calm")),
         ]
 
+    def _fact(self, name: str, value: object) -> str:
+        """A fact in a few characters: times since the start, lists by their length."""
+        if name.endswith("_at") and isinstance(value, int) and self._began:
+            return f"{name}={(value - self._began) / 1e9:.3f}"
+        if isinstance(value, list | tuple | dict) and len(str(value)) > LONG:
+            return f"{name}[{len(value)}]"
+        return f"{name}={' '.join(str(value).split())}"
 
-def _told(value: object) -> str:
-    """A fact in one line."""
-    return " ".join(str(value).split())
+    # --- Clicks.
+
+    def on_click(self, event: events.Click) -> None:
+        """One selects the event's shard; two look at the moment after the event."""
+        offset = event.get_content_offset(self)
+        row = -1 if offset is None else offset.y + self.scroll_offset.y
+        if 0 <= row < len(self._matches):
+            index = self._matches[row]
+            node = watch_app(self).history.event(index).node
+            self.post_message(self.Chosen(index, node, is_opened=event.chain > 1))

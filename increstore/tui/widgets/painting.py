@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -61,6 +62,18 @@ def strip_of(parts: list[Part], width: int, base: Style) -> Strip:
     strip = Strip(segments).adjust_cell_length(width)
     # Without the widget's own style, light themes show black where nothing is written.
     return strip.apply_style(base)
+
+
+class Titled(Widget):
+    """A widget with a border whose title is of parts too."""
+
+    _title: tuple[Part, ...] = ()
+
+    def retitle(self, *parts: Part) -> None:
+        """Show this title. To set the same one again would paint the whole widget anew."""
+        if parts != self._title:
+            self._title = parts
+            self.border_title = Text.assemble(*parts)
 
 
 class Lines(Widget):

@@ -2,8 +2,7 @@
 
 Rules of this file:
 - Only lines that are on the screen are painted, and only when a shard on them has changed.
-- A cell is wide (glyph, name, bar) while there is room, and narrow (glyph and number, or the glyph
-  alone) when there are many.
+- `grid_layout` tells where a cell lies and how wide it is; here it is painted and clicked.
 """
 
 from __future__ import annotations
@@ -17,7 +16,9 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from increstore.tui.widgets.painting import Brush, Part, count, strip_of, watch_app
+from increstore.tui.widgets.grid_layout import MIDDLE, NARROW, WIDE, GridLayout, GridRow, lay_out
+from increstore.tui.widgets.painting import Brush, Part, Titled, count, strip_of, watch_app
+from increstore.view.glyphs import look_of
 
 if TYPE_CHECKING:
     from textual import events
@@ -25,13 +26,13 @@ if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
     from increstore.view.shards import ShardView
 
-WIDE, MIDDLE, NARROW = 18, 6, 2
-WIDE_MAX, MIDDLE_MAX = 48, 240
-"""Shards up to which cells are so wide."""
 BAR = 6
+ROWS_PART = 5
+"""A grid takes a fifth of the screen's lines, at least `ROWS_LEAST`, before its cells shrink."""
+ROWS_LEAST = 4
 
 
-class ShardGrid(ScrollView, can_focus=True):
+class ShardGrid(Titled, ScrollView, can_focus=True):
     """The shards of one role."""
 
     BINDINGS: ClassVar = [
@@ -54,6 +55,8 @@ class ShardGrid(ScrollView, can_focus=True):
         self._role = role
         self._names: list[str] = []
         self._places: dict[str, int] = {}
+        self._layout_of: tuple[object, ...] = ()
+        self._grid = GridLayout(WIDE, 0, ())
         self._view: ClusterView | None = None
         self._selected: str | None = None
 
@@ -61,80 +64,91 @@ class ShardGrid(ScrollView, can_focus=True):
 
     def refresh_from(self, view: ClusterView) -> None:
         """Repaint what has changed."""
-        shards = [shard.name for shard in view.shards.values() if shard.role == self._role]
         is_other = view is not self._view or watch_app(self).selection != self._selected
         self._view, self._selected = view, watch_app(self).selection
-        if shards != self._names:
-            self._names = shards
-            self._places = {name: place for place, name in enumerate(shards)}
-            is_other = True
-        self._set_title(view)
-        self.virtual_size = Size(0, self._rows)
-        if is_other:
+        if self._lay_out(view) or is_other:
+            self._set_title(view)
             self.refresh()
             return
-        lines = {self._places[name] // self._columns for name in view.dirty if name in self._places}
-        for line in lines:
-            self.refresh(Region(0, line - self.scroll_offset.y, self.size.width, 1))
+        changed = [self._places[name] for name in view.dirty if name in self._places]
+        if changed:
+            self._set_title(view)
+        for row in dict.fromkeys(self._grid.row_of(place) for place in changed):
+            self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
+
+    def _lay_out(self, view: ClusterView) -> bool:
+        """Where the cells lie now; whether that is elsewhere than before."""
+        width = self.scrollable_content_region.width
+        key = (len(view.shards), width, self.screen.size.height, id(view))
+        if key == self._layout_of:
+            return False
+        self._layout_of = key
+        tables: dict[str, list[str]] = {}
+        for shard in view.shards.values():
+            if shard.role == self._role:
+                tables.setdefault(shard.table, []).append(shard.name)
+        self._names = [name for names in tables.values() for name in names]
+        self._places = {name: place for place, name in enumerate(self._names)}
+        rows_max = max(ROWS_LEAST, self.screen.size.height // ROWS_PART)
+        sizes = [(table, len(names)) for table, names in tables.items()]
+        self._grid = lay_out(sizes, width, rows_max)
+        self.virtual_size = Size(0, len(self._grid.rows))
+        return True
 
     def _set_title(self, view: ClusterView) -> None:
         counts: dict[str, int] = {}
         for name in self._names:
             state = view.shards[name].state
             counts[state] = counts.get(state, 0) + 1
-        told = "  ".join(f"{number} {state}" for state, number in counts.items())
-        self.border_title = f"{self._role}s {len(self._names)}   {told}"
-
-    @property
-    def cell_width(self) -> int:
-        number = len(self._names)
-        return WIDE if number <= WIDE_MAX else MIDDLE if number <= MIDDLE_MAX else NARROW
-
-    @property
-    def _columns(self) -> int:
-        return max(1, self.scrollable_content_region.width // self.cell_width)
-
-    @property
-    def _rows(self) -> int:
-        return -(-len(self._names) // self._columns)
+        brush, plain = Brush(self), Style.null()
+        parts: list[Part] = [(f"{self._role}s {len(self._names)} ", plain)]
+        for state, number in counts.items():
+            glyph, style = brush.state(state)
+            parts += [("  ", plain), (f"{glyph} {number} {look_of(state).word}", style)]
+        chosen = view.shards.get(self._selected or "")
+        if chosen is not None and chosen.role == self._role:
+            parts.append((f"   {chosen.name}: {look_of(chosen.state).word}", Style(bold=True)))
+        self.retitle(*parts)
 
     # --- Painting.
 
     def render_line(self, y: int) -> Strip:
         view, width = self._view, self.size.width
-        row = y + self.scroll_offset.y
-        if view is None or row >= self._rows:
+        number = y + self.scroll_offset.y
+        if view is None or number >= len(self._grid.rows):
             return Strip.blank(width, self.rich_style)
         brush = Brush(self)
-        start = row * self._columns
-        parts: list[Part] = []
-        for name in self._names[start : start + self._columns]:
+        row = self._grid.rows[number]
+        parts = self._label(brush, row)
+        for name in self._names[row.start : row.stop]:
             parts += self._cell(brush, view.shards[name])
         return strip_of(parts, width, self.rich_style)
 
+    def _label(self, brush: Brush, row: GridRow) -> list[Part]:
+        width = self._grid.label
+        if not width:
+            return []
+        return [(_shortened(row.label, width - 1, brush).ljust(width), brush.role("calm"))]
+
     def _cell(self, brush: Brush, shard: ShardView) -> list[Part]:
         glyph, style = brush.state(shard.state)
-        if shard.name == self._selected:
-            style += Style(reverse=True)
-        if self.cell_width == NARROW:
-            return [(glyph, style), (" ", Style.null())]
-        label = shard.short if self.cell_width == MIDDLE else self._label(shard)
-        head = [(f"{glyph}", style), (f" {label} "[: self.cell_width - 1], _marked(shard, self))]
-        if self.cell_width == MIDDLE:
-            return _padded(head, MIDDLE)
-        return _padded([*head, *self._progress(brush, shard)], WIDE)
-
-    def _label(self, shard: ShardView) -> str:
-        """The name as short as it is still clear: with one table, the last part."""
-        if self._view is not None and len(self._view.table_names()) == 1:
-            return shard.short
-        name = shard.name
-        return name if len(name) <= 9 else f"{name[:3]}~{name[-5:]}"
+        is_selected = shard.name == self._selected
+        mark = Style(bold=True, reverse=True) if is_selected else Style.null()
+        cell = self._grid.cell
+        if cell == NARROW:
+            return [(glyph, style + mark), (" ", Style.null())]
+        name = [(glyph, style), (" ", Style.null())]
+        if cell == MIDDLE:
+            return _padded([*name, (shard.short[: MIDDLE - 3], mark)], MIDDLE)
+        is_alone = self._grid.label or self._view is None or len(self._view.table_names()) == 1
+        label = shard.short if is_alone else _shortened(shard.name, WIDE - BAR - 4, brush)
+        progress = self._progress(brush, shard)
+        return _padded([*name, (label, mark), (" ", Style.null()), *progress], WIDE)
 
     def _progress(self, brush: Brush, shard: ShardView) -> list[Part]:
         if shard.role == "target":
             late = f" -{shard.unapplied}" if shard.unapplied else ""
-            return [(f"{count(shard.rows_applied)}{late}", brush.role("calm"))]
+            return [(count(shard.rows_applied), brush.role("calm")), (late, brush.role("wait"))]
         if not shard.rows_scanned:
             return []
         return brush.bar(shard.rows_applied / shard.rows_scanned, BAR)
@@ -142,36 +156,41 @@ class ShardGrid(ScrollView, can_focus=True):
     # --- Selecting.
 
     def action_move(self, right: int, down: int) -> None:
-        """To a neighbour; to the first one when nothing is selected yet."""
+        """To a neighbour; to the first one when none here is selected yet."""
         if not self._names:
             return
-        place = self._places.get(self._selected or "", -1)
-        wanted = 0 if place < 0 else place + right + down * self._columns
-        if 0 <= wanted < len(self._names):
-            self.choose(self._names[wanted])
+        place = self._places.get(self._selected or "")
+        wanted = 0 if place is None else self._grid.neighbour(place, right, down)
+        self.choose(self._names[wanted])
 
     def choose(self, name: str, *, is_opened: bool = False) -> None:
         """Select a shard, and bring it onto the screen."""
-        row = self._places[name] // self._columns
+        row = self._grid.row_of(self._places[name])
         self.scroll_to_region(Region(0, row, 1, 1), animate=False)
         self.post_message(self.Selected(name, is_opened=is_opened))
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is None:
-            return
-        row, column = offset.y + self.scroll_offset.y, offset.x // self.cell_width
-        place = row * self._columns + column
-        if column < self._columns and place < len(self._names):
-            self.choose(self._names[place], is_opened=event.chain > 1)
+        if offset is not None:
+            place = self._grid.at(offset.y + self.scroll_offset.y, offset.x)
+            if place is not None:
+                self.choose(self._names[place], is_opened=event.chain > 1)
 
 
-def _marked(shard: ShardView, grid: ShardGrid) -> Style:
-    return Style(bold=True, underline=True) if shard.name == grid._selected else Style.null()
+def _shortened(name: str, width: int, brush: Brush) -> str:
+    """The name, its middle left out when it is too long: ends tell shards apart."""
+    if len(name) <= width:
+        return name
+    kept = width - 1
+    end = kept - kept // 2
+    return f"{name[: kept // 2]}{'~' if brush.is_ascii else '…'}{name[-end:]}"
 
 
 def _padded(parts: list[Part], width: int) -> list[Part]:
-    used = sum(len(text) for text, _ in parts)
-    if used < width:
-        return [*parts, (" " * (width - used), Style.null())]
-    return parts
+    """So many cells; what is too long is cut."""
+    fitted: list[Part] = []
+    room = width - 1
+    for text, style in parts:
+        fitted.append((text[:room], style))
+        room -= min(len(text), room)
+    return [*fitted, (" " * (room + 1), Style.null())]
