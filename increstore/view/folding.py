@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from increstore.view import fault_folds, restore_folds, shard_folds
+from increstore.view.snapshots import SNAPSHOT, take_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,4 +50,5 @@ FOLDS: dict[str, Fold] = {
     "fault.injected": fault_folds.fault_injected,
     "fault.ended": fault_folds.fault_ended,
     "stream.gap": fault_folds.gap,
+    SNAPSHOT: take_snapshot,
 }
