@@ -19,5 +19,7 @@ def make_judge(setting: Setting) -> Judge:
             setting.config,
             setting.source_config,
             oracle=setting.workload.model,
+            page_bytes_max=setting.page_bytes_max,
+            progress_within_ns=setting.scenario.expect.within,
         ),
     )

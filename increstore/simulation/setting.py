@@ -30,6 +30,7 @@ class Setting:
     fingerprint: str
     resume_after_ns: int | None
     resumes_max: int
+    page_bytes_max: int
 
     def compiled_for(self, settled: Scenario) -> CompiledScenario:
         """The compiled faults of a settled scenario: ours, unless chance has left some out."""
@@ -41,15 +42,17 @@ class Setting:
 def prepare_setting(scenario: Scenario) -> Setting:
     """Generate the chain and compile the faults; quick when the same chain was made before."""
     cluster, policy = scenario.cluster, scenario.policy
+    workload = build(scenario.workload, cluster.sources, cluster.targets)
     return Setting(
         scenario=scenario,
-        workload=build(scenario.workload, cluster.sources, cluster.targets),
+        workload=workload,
         compiled=compile_scenario(scenario),
         config=coordinator_config(scenario),
         source_config=source_config(policy),
         fingerprint=FINGERPRINT,
         resume_after_ns=policy.resume_after,
         resumes_max=policy.resumes_max,
+        page_bytes_max=workload.page_bytes_max,
     )
 
 

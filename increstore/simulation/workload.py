@@ -55,6 +55,18 @@ class Workload:
         """
         return self._pages[source, incremental]
 
+    @property
+    def page_bytes_max(self) -> int:
+        """The payload of the largest page."""
+        return max(
+            (
+                sum(len(batch.payload) for batch in page)
+                for pages in self._pages.values()
+                for page in pages
+            ),
+            default=0,
+        )
+
     def target_of(self, table: str, key: Key) -> str:
         """The target shard that owns this key. Raises: KeyError for an unknown table."""
         return target_name(table, bisect_right(self._bounds[table], key))
