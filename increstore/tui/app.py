@@ -39,6 +39,7 @@ TICKS_A_SECOND = 20
 class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[object]):
     """Shows one source until the person leaves; `return_code` is the exit code."""
 
+    TITLE = "increstore"
     CSS_PATH = "watch.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-huge")]  # noqa: RUF012

@@ -45,7 +45,7 @@ KEYS: tuple[Key, ...] = (
     Key("s", "step('event')", "step to the next event", footer="Step", ability="step"),
     Key("S", "step('notification')", "step to the next completion notification", ability="step"),
     Key("f", "add_fault", "inject a fault into the selection", footer="Fault", ability="inject"),
-    Key("m", "messages", "messages as a space-time diagram", footer="Messages"),
+    Key("m,3", "go('messages')", "messages as a space-time diagram", footer="Messages"),
     Key(
         "slash",
         "filter",
@@ -63,23 +63,25 @@ KEYS: tuple[Key, ...] = (
     Key("ctrl+p,colon", "command_palette", "find a command by its name"),
     Key("escape", "leave_or_return", "back; clear a filter; to the present", footer=""),
     Key("1", "go('overview')", "overview"),
-    Key("2", "go('incremental')", "the incremental: who makes everybody wait"),
-    Key("3", "go('messages')", "messages"),
-    Key("4", "go('log')", "the log, full height"),
-    Key("5", "go('faults')", "faults"),
-    Key("l", "go('log')", "the log of the selection"),
-    Key("i", "go('incremental')", "the incremental at hand"),
-    Key("x", "remove_fault", "heal the selected fault", ability="heal"),
+    Key(
+        "i,2",
+        "go('incremental')",
+        "the incremental: who makes everybody wait",
+        footer="Incremental",
+    ),
+    Key("l,4", "go('log')", "the log, full height; of the selection", footer="Log"),
+    Key("5", "go('faults')", "all faults"),
+    Key("x", "remove_fault", "heal the selected fault", ability="heal", footer="Heal"),
     Key("H", "heal_all", "heal every fault", ability="heal"),
-    Key("plus,equals_sign", "faster", "twice as fast", ability="speed"),
-    Key("minus", "slower", "half as fast", ability="speed"),
+    Key("plus,equals_sign", "faster", "twice as fast", ability="speed", footer="Faster"),
+    Key("minus", "slower", "half as fast", ability="speed", footer="Slower"),
     Key("0", "normal_speed", "as fast as the clock", ability="speed"),
     Key("exclamation_mark", "flat_out", "as fast as it goes", ability="speed"),
     Key("v", "toggle_freeze", "freeze the view while the world goes on"),
     Key("comma", "scrub(-1)", "one event back"),
     Key("full_stop", "scrub(1)", "one event forward"),
     Key("left_square_bracket", "scrub_to('previous')", "to the previous trouble"),
-    Key("right_square_bracket", "scrub_to('next')", "to the next trouble"),
+    Key("right_square_bracket", "scrub_to('next')", "to the next trouble", footer="Trouble"),
     Key("g", "scrub_to('start')", "to the start"),
     Key("G", "scrub_to('end')", "to the end: live"),
     Key("ctrl+g", "go_to", "to a time (12.5) or an event (#1200)"),
@@ -88,7 +90,7 @@ KEYS: tuple[Key, ...] = (
     Key("N", "find('previous')", "the previous one"),
     Key("t", "toggle_tail", "follow the newest events, or stay"),
     Key("z", "toggle_trouble", "only trouble"),
-    Key("e", "export", "export the screen (SVG, text) or the events (JSON lines)"),
+    Key("e", "export", "export the screen (SVG, text) or the events (JSON lines)", footer="Export"),
     Key("ctrl+s", "save", "save the run so far as a scenario file", ability="save"),
     Key("T", "toggle_theme", "light or dark"),
 )
@@ -98,15 +100,17 @@ def bindings(where: str = EVERYWHERE) -> list[Binding]:
     """The bindings of one screen (or of all), as Textual wants them."""
     return [
         Binding(
-            key.keys,
+            name,
             key.action,
             key.footer or key.does,
             show=bool(key.footer),
             tooltip=key.does,
-            priority=key.keys.startswith("q"),
+            # A letter belongs to whoever types it; what is held with ctrl ends even a prompt.
+            priority=key.action == "quit_watch" and name.startswith("ctrl+"),
         )
         for key in KEYS
         if key.where == where
+        for name in key.keys.split(",")
     ]
 
 

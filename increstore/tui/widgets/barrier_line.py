@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
-from increstore.tui.widgets.painting import Brush, Lines, Part, seconds, watch_app
+from increstore.tui.widgets.painting import GRACE_NS, Brush, Lines, Part, seconds, watch_app
 from increstore.view.cluster import COORDINATOR, DOWN
 from increstore.view.glyphs import look_of
 
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
 
-GRACE_NS = 200_000_000
-"""A report is on its way for a moment in any run; longer than this it is missed."""
 NAMED_MAX = 3
 OVER = ("completed", "failed", "paused", "cancelled")
+ANSWERED = ("reported", "sealed", "finalized")
+"""The sentence may be older than the answer."""
 
 
 class BarrierLine(Lines):
@@ -31,7 +31,7 @@ class BarrierLine(Lines):
         placeholder = " .." if brush.is_ascii else " …"
         words = wrap(self._words(view), width, max_lines=room, placeholder=placeholder)
         lines += [[(f" {line}", Style.null())] for line in words]
-        self.show(lines)
+        self.show([*lines, *self._awaited(view, brush)])
 
     def _failure(self, brush: Brush) -> list[list[Part]]:
         """What the source failed with, or why it is out of reach."""
@@ -63,6 +63,22 @@ class BarrierLine(Lines):
         glyph, _ = brush.state("unnotified")
         text = f" {glyph} scan ended, coordinator not notified: {named}{more} "
         return [[(text, brush.role("alarm"))]]
+
+    def _awaited(self, view: ClusterView, brush: Brush) -> list[list[Part]]:
+        """Who is waited for and in which state, for where there is room below the sentence."""
+        if view.barrier is None or view.state in OVER:
+            return []
+        parts: list[Part] = [(" awaited:", brush.role("calm"))]
+        room = self.size.width - len(parts[0][0])
+        for waiter in view.barrier.waiters:
+            shard = view.shards.get(str(waiter.get("shard", "")))
+            if shard is None or shard.state in ANSWERED:
+                continue
+            if len(shard.name) + 4 <= room:
+                parts += [("  ", Style.null()), brush.shard(shard, watch_app(self).now_ns)]
+                parts.append((f" {shard.name}", Style.null()))
+                room -= len(shard.name) + 4
+        return [parts] if len(parts) > 1 else []
 
     def _words(self, view: ClusterView) -> str:
         app = watch_app(self)

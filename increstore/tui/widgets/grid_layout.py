@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDE, MIDDLE, NARROW = 18, 6, 2
-"""A glyph, a name and a bar; a glyph and a short name; a glyph."""
+WIDE, MIDDLE, NARROW = 16, 6, 2
+"""A glyph, a name and a bar; a glyph and a short name, or more for longer ones; a glyph."""
+WIDEST = 30
+"""A wide cell takes the room that nobody else needs, up to here."""
 LABEL_MOST = 12
 
 
@@ -64,17 +66,21 @@ class GridLayout:
         return min(self.rows[there].start + column, self.rows[there].stop - 1)
 
 
-def lay_out(tables: Sequence[tuple[str, int]], width: int, rows_max: int) -> GridLayout:
+def lay_out(
+    tables: Sequence[tuple[str, int]], width: int, rows_max: int, name_width: int = 3
+) -> GridLayout:
     """Lay out so many shards of each table, in order, in lines of `width` cells.
 
-    `rows_max`: how many lines can be seen at once.
+    `rows_max`: how many lines can be seen at once; `name_width`: of the longest short name.
     """
     if not tables:
         return GridLayout(WIDE, 0, ())
     label = 0
     if len(tables) > 1:
         label = min(max(len(name) for name, _ in tables), LABEL_MOST) + 1
-    tried = [_grouped(tables, width, cell, label) for cell in (WIDE, MIDDLE, NARROW)]
+    tried = [
+        _grouped(tables, width, cell, label) for cell in (WIDE, max(MIDDLE, name_width + 3), NARROW)
+    ]
     if label:
         tried.insert(1, _flowing(tables, width, WIDE))
     for layout in tried:
@@ -85,6 +91,9 @@ def lay_out(tables: Sequence[tuple[str, int]], width: int, rows_max: int) -> Gri
 
 def _grouped(tables: Sequence[tuple[str, int]], width: int, cell: int, label: int) -> GridLayout:
     columns = max(1, (width - label) // cell)
+    if cell == WIDE:
+        columns = min(columns, max(number for _, number in tables))
+        cell = max(WIDE, min((width - label) // columns, WIDEST))
     rows: list[GridRow] = []
     first = 0
     for name, number in tables:

@@ -16,8 +16,13 @@ from increstore.view.glyphs import look_of
 if TYPE_CHECKING:
     from increstore.tui.app import WatchApp
     from increstore.view.cluster import ClusterView
+    from increstore.view.shards import ShardView
 
 Part = tuple[str, Style]
+
+GRACE_NS = 200_000_000
+"""A report is on its way for a moment in any run; longer than this it is missed."""
+REPORTING = "reporting"
 
 
 class Painted(Protocol):
@@ -44,11 +49,23 @@ class Brush:
         look = look_of(state)
         return (look.ascii if self.is_ascii else look.glyph, self.role(look.role))
 
+    def shard(self, shard: ShardView, now: int) -> Part:
+        """The glyph of a shard's state; an alarm only when its report is not merely on its way."""
+        glyph, style = self.state(shard.state)
+        return (glyph, self.role("wait") if word_of(shard, now) == REPORTING else style)
+
     def bar(self, done: float, width: int, role: str = "busy") -> list[Part]:
         """A bar of `width` cells, `done` of 1 filled."""
         full = round(min(max(done, 0.0), 1.0) * width)
         filled, empty = ("#", "-") if self.is_ascii else ("█", "░")
         return [(filled * full, self.role(role)), (empty * (width - full), self.role("calm"))]
+
+
+def word_of(shard: ShardView, now: int) -> str:
+    """What a shard does, in a word or two; `now`: nanoseconds since 1970."""
+    if shard.state == "unnotified" and now - shard.since < GRACE_NS:
+        return REPORTING
+    return look_of(shard.state).word
 
 
 def watch_app(widget: Widget) -> WatchApp:

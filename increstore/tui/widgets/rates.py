@@ -32,10 +32,12 @@ class Rates:
     def look(self, view: ClusterView, now: int) -> tuple[float, float]:
         """Events and rows a second, of the last seconds before `now`."""
         samples = self._samples
+        if not view.started_at:
+            return 0.0, 0.0
         if samples and (now < samples[-1].at or view.events < samples[-1].events):
             samples.clear()  # Another moment of the past, or another past.
         if not samples:
-            samples.append(Sample(view.started_at or now, 0, 0))
+            samples.append(Sample(view.started_at, 0, 0))
         while len(samples) > 1 and samples[1].at <= now - WINDOW_NS:
             samples.popleft()
         first = samples[0]

@@ -16,9 +16,17 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from increstore.tui.widgets.grid_layout import MIDDLE, NARROW, WIDE, GridLayout, GridRow, lay_out
-from increstore.tui.widgets.painting import Brush, Part, Titled, count, strip_of, watch_app
-from increstore.view.glyphs import look_of
+from increstore.tui.widgets.grid_layout import NARROW, WIDE, GridLayout, GridRow, lay_out
+from increstore.tui.widgets.painting import (
+    REPORTING,
+    Brush,
+    Part,
+    Titled,
+    count,
+    strip_of,
+    watch_app,
+    word_of,
+)
 
 if TYPE_CHECKING:
     from textual import events
@@ -26,10 +34,10 @@ if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
     from increstore.view.shards import ShardView
 
-BAR = 6
-ROWS_PART = 5
-"""A grid takes a fifth of the screen's lines, at least `ROWS_LEAST`, before its cells shrink."""
-ROWS_LEAST = 4
+BAR_LEAST = 6
+ROWS_PART = {"source": (5, 4), "target": (6, 3)}
+"""A grid takes a fifth (a sixth) of the screen's lines, at least so many; then its cells shrink,
+and what does not fit even so is scrolled."""
 
 
 class ShardGrid(Titled, ScrollView, can_focus=True):
@@ -59,6 +67,8 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
         self._grid = GridLayout(WIDE, 0, ())
         self._view: ClusterView | None = None
         self._selected: str | None = None
+        self._reporting: dict[str, None] = {}
+        """Those whose report is on its way: not to have it becomes an alarm by time alone."""
 
     # --- Views.
 
@@ -70,11 +80,21 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
             self._set_title(view)
             self.refresh()
             return
-        changed = [self._places[name] for name in view.dirty if name in self._places]
+        names = {**view.dirty, **self._overdue(view)}
+        changed = [self._places[name] for name in names if name in self._places]
         if changed:
             self._set_title(view)
         for row in dict.fromkeys(self._grid.row_of(place) for place in changed):
             self.refresh(Region(0, row - self.scroll_offset.y, self.size.width, 1))
+
+    def _overdue(self, view: ClusterView) -> dict[str, None]:
+        """Those whose report was on its way when the title was painted, and is missed now."""
+        now = watch_app(self).now_ns
+        return {
+            name: None
+            for name in self._reporting
+            if name in view.shards and word_of(view.shards[name], now) != REPORTING
+        }
 
     def _lay_out(self, view: ClusterView) -> bool:
         """Where the cells lie now; whether that is elsewhere than before."""
@@ -89,25 +109,33 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
                 tables.setdefault(shard.table, []).append(shard.name)
         self._names = [name for names in tables.values() for name in names]
         self._places = {name: place for place, name in enumerate(self._names)}
-        rows_max = max(ROWS_LEAST, self.screen.size.height // ROWS_PART)
+        part, least = ROWS_PART[self._role]
+        rows_max = max(least, self.screen.size.height // part)
         sizes = [(table, len(names)) for table, names in tables.items()]
-        self._grid = lay_out(sizes, width, rows_max)
+        longest = max((len(view.shards[name].short) for name in self._names), default=0)
+        self._grid = lay_out(sizes, width, rows_max, longest)
+        self.styles.max_height = rows_max + 2
         self.virtual_size = Size(0, len(self._grid.rows))
         return True
 
     def _set_title(self, view: ClusterView) -> None:
-        counts: dict[str, int] = {}
-        for name in self._names:
-            state = view.shards[name].state
-            counts[state] = counts.get(state, 0) + 1
+        now = watch_app(self).now_ns
         brush, plain = Brush(self), Style.null()
+        counts: dict[str, tuple[int, Part]] = {}
+        self._reporting = {}
+        for name in self._names:
+            shard = view.shards[name]
+            word = word_of(shard, now)
+            if word == REPORTING:
+                self._reporting[name] = None
+            number, look = counts.get(word) or (0, brush.shard(shard, now))
+            counts[word] = (number + 1, look)
         parts: list[Part] = [(f"{self._role}s {len(self._names)} ", plain)]
-        for state, number in counts.items():
-            glyph, style = brush.state(state)
-            parts += [("  ", plain), (f"{glyph} {number} {look_of(state).word}", style)]
+        for word, (number, (glyph, style)) in counts.items():
+            parts += [("  ", plain), (f"{glyph} {number} {word}", style)]
         chosen = view.shards.get(self._selected or "")
         if chosen is not None and chosen.role == self._role:
-            parts.append((f"   {chosen.name}: {look_of(chosen.state).word}", Style(bold=True)))
+            parts.append((f"   {chosen.name}: {word_of(chosen, now)}", Style(bold=True)))
         self.retitle(*parts)
 
     # --- Painting.
@@ -121,7 +149,9 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
         row = self._grid.rows[number]
         parts = self._label(brush, row)
         for name in self._names[row.start : row.stop]:
-            parts += self._cell(brush, view.shards[name])
+            # Of a past that is shorter, for the moment until it is laid out.
+            shard = view.shards.get(name)
+            parts += self._cell(brush, shard) if shard is not None else []
         return strip_of(parts, width, self.rich_style)
 
     def _label(self, brush: Brush, row: GridRow) -> list[Part]:
@@ -131,27 +161,30 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
         return [(_shortened(row.label, width - 1, brush).ljust(width), brush.role("calm"))]
 
     def _cell(self, brush: Brush, shard: ShardView) -> list[Part]:
-        glyph, style = brush.state(shard.state)
+        glyph, style = brush.shard(shard, watch_app(self).now_ns)
         is_selected = shard.name == self._selected
         mark = Style(bold=True, reverse=True) if is_selected else Style.null()
         cell = self._grid.cell
         if cell == NARROW:
             return [(glyph, style + mark), (" ", Style.null())]
         name = [(glyph, style), (" ", Style.null())]
-        if cell == MIDDLE:
-            return _padded([*name, (shard.short[: MIDDLE - 3], mark)], MIDDLE)
+        if cell < WIDE:
+            return _padded([*name, (shard.short, mark)], cell)
         is_alone = self._grid.label or self._view is None or len(self._view.table_names()) == 1
-        label = shard.short if is_alone else _shortened(shard.name, WIDE - BAR - 4, brush)
-        progress = self._progress(brush, shard)
-        return _padded([*name, (label, mark), (" ", Style.null()), *progress], WIDE)
+        label = shard.short if is_alone else _shortened(shard.name, cell - BAR_LEAST - 4, brush)
+        room = cell - len(label) - 4
+        progress = self._progress(brush, shard, room)
+        return _padded([*name, (label, mark), (" ", Style.null()), *progress], cell)
 
-    def _progress(self, brush: Brush, shard: ShardView) -> list[Part]:
+    def _progress(self, brush: Brush, shard: ShardView, room: int) -> list[Part]:
+        """What is applied: of a target in rows, and the batches not yet; of a source as a bar."""
         if shard.role == "target":
             late = f" -{shard.unapplied}" if shard.unapplied else ""
             return [(count(shard.rows_applied), brush.role("calm")), (late, brush.role("wait"))]
         if not shard.rows_scanned:
             return []
-        return brush.bar(shard.rows_applied / shard.rows_scanned, BAR)
+        role = "good" if shard.state == "reported" else "busy"
+        return brush.bar(shard.rows_applied / shard.rows_scanned, max(room, BAR_LEAST), role)
 
     # --- Selecting.
 
