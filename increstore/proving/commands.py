@@ -80,7 +80,8 @@ class Commands:
 
     async def _play(self, prepared: Prepared) -> tuple[str, str]:
         drill = self.drill
-        chair = self.chair = Chair(prepared, drill.coordinator, drill.source, drill.journal)
+        older = drill.at_rest.older
+        chair = self.chair = Chair(prepared, drill.coordinator, drill.source, drill.journal, older)
         try:
             await PLAYS[self.request.on](self.drill, chair)
         except BaseExceptionGroup as group:

@@ -23,6 +23,7 @@ from increstore.protocol.topology import COORDINATOR, table_of
 from increstore.proving.commands import Commands
 from increstore.proving.verdict import Verdict, find_failure
 from increstore.runtime.cluster import source_names, target_names
+from increstore.runtime.drill.at_rest import AtRest
 from increstore.runtime.drill.conductor import Conductor
 from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
@@ -147,6 +148,7 @@ async def _run(
         journal,
         coordinator_config(settled),
         source_config(settled.policy),
+        AtRest(request.target, settled),
     )
     commands, began = Commands(drill, request), monotonic_ns()
     stalled = not await commands.run(limit_s)

@@ -150,7 +150,7 @@ class StorePerformer:
             except StorageFailed as error:
                 return FinalizeFailed(transient=True, error=str(error))
             except StorageCorrupted as error:
-                return FinalizeFailed(transient=False, error=str(error))
+                return FinalizeFailed(transient=False, error=f"storage corrupted: {error}")
         return RowsFinalized(rows, digest)
 
     async def _guarded(

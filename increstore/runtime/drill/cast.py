@@ -19,12 +19,21 @@ if TYPE_CHECKING:
 class Cast:
     """Nodes by name. A node that is down, or was never here, is left alone by every order."""
 
-    def __init__(self, journal: Journal, nursery: trio.Nursery, first_life: int = 1) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        nursery: trio.Nursery,
+        after_death: Callable[[Crash], None] | None = None,
+        first_life: int = 1,
+    ) -> None:
+        """`after_death` is called when nothing of a crashed life runs any more."""
         self._journal = journal
         self._nursery = nursery
+        self._after_death = after_death
         self._first_life = first_life
         self._lives: dict[str, Life] = {}
         self._returns: dict[str, trio.Event] = {}
+        self._crashes: dict[str, Crash] = {}
 
     def __contains__(self, node: str) -> bool:
         return node in self._lives
@@ -40,6 +49,8 @@ class Cast:
             if not life.is_over:
                 del self._lives[node]
                 return
+            if self._after_death is not None:
+                self._after_death(self._crashes.pop(node))
             await self._returns[node].wait()
 
     def crash(self, crash: Crash) -> bool:
@@ -47,6 +58,7 @@ class Cast:
         life = self._lives.get(crash.node)
         if life is None or life.is_over:
             return False
+        self._crashes[crash.node] = crash
         life.end(crash.fault)
         self._journal.emit(crash.node, "node.crashed", incarnation=life.number, fault=crash.fault)
         if crash.restart_after_ns is not None:

@@ -31,6 +31,8 @@ class Stage(Protocol):
 
     def put_clock(self, node: str, by_ns: int) -> None: ...
 
+    def damage(self, node: str, action: str) -> None: ...
+
     def operate(self, verb: str, value: int) -> None: ...
 
     def reset(self, one: str, other: str) -> None: ...
@@ -111,6 +113,8 @@ class Conductor:
                 stage.unpause(node, fault)
             case a.ClockJump(node, by_ns):
                 stage.put_clock(node, by_ns)
+            case a.DiskAction(node, action=what):
+                stage.damage(node, what)
             case a.Operate(verb, value):
                 stage.operate(verb, value)
             case a.ResetLink(one, other):

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.policy import CoordinatorConfig
     from increstore.protocol.source_shard import SourceConfig
+    from increstore.runtime.drill.at_rest import Older
     from increstore.runtime.drill.injector import Injector
     from increstore.runtime.drill.life import Life
     from increstore.runtime.prepare import Prepared
@@ -39,6 +40,7 @@ class Chair:
     source: SourceConfig
     """What the sources keep to; for the journal only."""
     journal: Journal
+    older: Older
     wall_offset_ns: int = 0
     """How far its wall clock is off, from the next life on."""
     core: Coordinator | None = field(default=None, init=False)
@@ -81,7 +83,7 @@ class Chair:
         endpoint: Endpoint,
         log: CoordinatorLog,
     ) -> TroubledCoordinator:
-        guard = LifeGuard(life, injector)
+        guard = LifeGuard(life, injector, self.older.keeper(COORDINATOR))
         target, tables = self.prepared.job.target, [t.table for t in self.prepared.plan.tables]
 
         def show_tables() -> None:

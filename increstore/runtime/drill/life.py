@@ -15,7 +15,7 @@ import trio
 
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from increstore.protocol.messages import Message
     from increstore.runtime.drill.injector import DiskTrouble, Injector
@@ -89,13 +89,20 @@ class LifeEndpoint:
 class LifeGuard:
     """What stands before the store or log of one life; asked in the threads that write."""
 
-    def __init__(self, life: Life, injector: Injector) -> None:
+    def __init__(
+        self, life: Life, injector: Injector, keep: Callable[[], None] | None = None
+    ) -> None:
+        """`keep` is called before each write that is going to happen."""
         self._life = life
         self._injector = injector
+        self._keep = keep
 
     def before(self, operation: str, records: Sequence[str]) -> DiskTrouble | None:
         """Raises: trio.Cancelled in the thread when this life is over."""
-        return trio.from_thread.run(self._before, operation, records)
+        trouble = trio.from_thread.run(self._before, operation, records)
+        if self._keep is not None:
+            self._keep()
+        return trouble
 
     def after(self, operation: str, records: Sequence[str]) -> None:
         """Raises: trio.Cancelled in the thread when this life is over."""

@@ -30,7 +30,7 @@ async def play_in_memory(drill: Drill, chair: Chair) -> None:
     """
     plan = chair.prepared.plan
     async with trio.open_nursery() as nursery:
-        cast = Cast(drill.journal, nursery)
+        cast = Cast(drill.journal, nursery, drill.after_death)
         injector = LocalInjector(drill, cast.crash)
         transport = FaultyTransport(MemoryTransport(), injector)
         scene = Scene(
@@ -40,6 +40,7 @@ async def play_in_memory(drill: Drill, chair: Chair) -> None:
             injector,
             drill.journal,
             Threads(available_cores()),
+            chair.older,
         )
         await nursery.start(transport.run)
         drill.conductor.open(LocalStage(drill, cast, chair, transport, nursery))

@@ -50,10 +50,13 @@ class DrillPool(WorkerPool):
         journal: Journal,
         on_address: Callable[[str, Address], None],
         injector: Injector,
+        after_death: Callable[[Crash], None],
     ) -> None:
+        """`after_death` is called when a crashed process is gone."""
         super().__init__(workers, nursery, lock_fd, journal, on_address)
         self._maker = nursery
         self._injector = injector
+        self._after_death = after_death
         self._worker_of = {shard: w for w in workers for shard in w.spec["shards"]}
         self._processes: dict[str, _Process] = {}
         self._returns: dict[str, trio.Event] = {}
@@ -133,6 +136,7 @@ class DrillPool(WorkerPool):
         if process.crash is None:
             await super()._mourn(worker)
             return
+        self._after_death(process.crash)
         after_ns = process.crash.restart_after_ns
         with trio.move_on_after(float("inf") if after_ns is None else after_ns / 1e9):
             await self._returns[worker.host].wait()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.source_scan import SourceConfig
     from increstore.protocol.target_shard import TargetShard
+    from increstore.runtime.drill.at_rest import Older
     from increstore.runtime.drill.injector import Injector
     from increstore.runtime.drill.life import Life
     from increstore.runtime.job import RestoreJob
@@ -35,6 +36,7 @@ class Scene:
     injector: Injector
     journal: Journal
     threads: Threads
+    older: Older
 
 
 def is_source(shard: str) -> bool:
@@ -70,6 +72,7 @@ async def _live_as_source(scene: Scene, life: Life) -> None:
 
 async def _live_as_target(scene: Scene, life: Life) -> None:
     job = scene.job
+    guard = LifeGuard(life, scene.injector, scene.older.keeper(life.node))
 
     def make_node(
         name: str,
@@ -86,7 +89,7 @@ async def _live_as_target(scene: Scene, life: Life) -> None:
         life.node,
         topology_of(job.plan, job.restore).table(table_of(life.node)),
         job.restore,
-        FaultyStore(segment_store(job, life.node), LifeGuard(life, scene.injector)),
+        FaultyStore(segment_store(job, life.node), guard),
         scene.transport.attach,
         scene.threads,
         scene.journal,

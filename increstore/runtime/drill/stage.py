@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.policy import CoordinatorConfig
     from increstore.protocol.source_scan import SourceConfig
+    from increstore.runtime.drill.at_rest import AtRest
     from increstore.runtime.drill.cast import Cast
     from increstore.runtime.drill.conductor import Conductor
     from increstore.runtime.drill.coordinator import Chair
@@ -40,6 +41,16 @@ class Drill:
     journal: Journal
     coordinator: CoordinatorConfig
     source: SourceConfig
+    at_rest: AtRest
+
+    def after_death(self, crash: Crash) -> None:
+        """Nothing of a crashed life runs any more: its files are at our mercy."""
+        if self.at_rest.after_death(crash):
+            self.tell_of_lost_data(crash.node)
+
+    def tell_of_lost_data(self, node: str) -> None:
+        """Whoever judges must know that what was durable may be gone."""
+        self.journal.tell(node, "data.lost", {}, is_detail=True)
 
 
 class LocalStage:
@@ -76,6 +87,14 @@ class LocalStage:
         if node == COORDINATOR:
             self._chair.wall_offset_ns += by_ns
             self._drill.journal.tell(node, "clock.changed", {}, is_detail=True)
+
+    def damage(self, node: str, action: str) -> None:
+        """What disks do to what is stored."""
+        at_rest, director = self._drill.at_rest, self._drill.director
+        if action == "torn":
+            at_rest.tear_at_next_death(node)
+        elif at_rest.flip_a_bit(node, lambda bound: director.draw(f"{node} bit flip", bound)):
+            self._drill.tell_of_lost_data(node)
 
     def operate(self, verb: str, value: int) -> None:
         self._chair.operate(verb, value)

@@ -16,6 +16,7 @@ import trio
 
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.cluster import source_names, target_names
+from increstore.runtime.drill.at_rest import copies_wanted
 from increstore.runtime.drill.cast import Cast
 from increstore.runtime.drill.injector import LocalInjector
 from increstore.runtime.drill.pool import DrillPool
@@ -102,7 +103,11 @@ async def play_over_tcp(drill: Drill, chair: Chair) -> None:
     directory = {shard: host for host, shards in hosts.items() for shard in shards}
     directory[COORDINATOR] = COORDINATOR
     tcp = TcpTransport(COORDINATOR, token, directory=directory, addresses={})
-    about = {"asks": questions_of(drill.scenario), "source": asdict(drill.source)}
+    about = {
+        "asks": questions_of(drill.scenario),
+        "source": asdict(drill.source),
+        "older": copies_wanted(drill.scenario),
+    }
     spec = worker_spec(prepared, token, directory, details=drill.journal.wants_details)
     workers = [
         Worker(host, {**spec, "host": host, "shards": shards, "drill": dict(about)})
@@ -111,11 +116,13 @@ async def play_over_tcp(drill: Drill, chair: Chair) -> None:
     maker = WorkerNursery(also=["increstore.runtime.drill.worker"])
     with ExitStack() as closing:
         async with trio.open_nursery() as nursery:
-            cast = Cast(drill.journal, nursery)
+            cast = Cast(drill.journal, nursery, drill.after_death)
             injector = LocalInjector(drill, lambda crash: stage.crash(crash))
             transport = FaultyTransport(tcp, injector)
             lock = prepared.directory.lock_fd
-            pool = DrillPool(workers, maker, lock, drill.journal, tcp.set_address, injector)
+            pool = DrillPool(
+                workers, maker, lock, drill.journal, tcp.set_address, injector, drill.after_death
+            )
             stage = TcpStage(drill, cast, chair, transport, nursery, pool)
             closing.callback(pool.close)  # When nobody reads any more what the workers say.
             await nursery.start(transport.run)

@@ -11,6 +11,7 @@ import trio
 
 from increstore.journal import Journal
 from increstore.protocol.source_scan import SourceConfig
+from increstore.runtime.drill.at_rest import Older
 from increstore.runtime.drill.cast import Cast
 from increstore.runtime.drill.questions import RemoteInjector
 from increstore.runtime.drill.shards import Scene, live
@@ -44,7 +45,8 @@ async def serve_in_drill(
     nursery.start_soon(_follow_parent, reader, tcp, transport, injector)
     threads = Threads(available_cores())
     config = SourceConfig(**drill["source"])
-    scene = Scene(job, config, transport, injector, journal, threads)
+    older = Older(job.target, drill["older"])
+    scene = Scene(job, config, transport, injector, journal, threads, older)
     cast = Cast(journal, nursery, first_life=drill["life"])
     for shard in spec["shards"]:
         nursery.start_soon(cast.play, shard, lambda life: live(scene, life))
