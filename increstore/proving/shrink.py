@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING, Any
 from increstore.errors import StorageFailed, UsageError
 from increstore.proving.simulated import verdict_of
 from increstore.proving.written_down import as_faults, modes_of, without_chance
+from increstore.scenario.checks import Broken, find_mistakes
 from increstore.scenario.load import load_scenario
 from increstore.scenario.swarm import settle
 from increstore.scenario.text import to_toml
+from increstore.scenario.values import Span, exactly
 from increstore.simulation.draws import Draws
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from increstore.proving.verdict import Failure, Verdict
+    from increstore.scenario.faults import AnyFault
     from increstore.scenario.model import Scenario
 
 RUNS_MAX = 3_000
@@ -146,10 +149,26 @@ class Shrinker:
         """Fewer tables, incrementals, shards, rows and changes, as far as it goes."""
         for smaller in _smaller_parts(case.scenario):
             for section, changes in smaller:
-                candidate = replace(case, scenario=case.scenario.with_part(section, **changes))
-                if self.fails_alike(candidate):
-                    case = candidate
+                scenario = _fitting(case.scenario.with_part(section, **changes))
+                # A scenario that its file could not say is of no use to anybody.
+                if find_mistakes(scenario, Broken()):
+                    continue
+                if self.fails_alike(replace(case, scenario=scenario)):
+                    case = replace(case, scenario=scenario)
                     break
+        return case
+
+    def simplify_faults(self, case: _Case) -> _Case:
+        """Faults that strike once instead of often, and at one moment instead of a drawn one."""
+        for place, fault in enumerate(case.scenario.faults):
+            for name, tries in _simpler_fields(fault):
+                for value in tries:
+                    faults = list(case.scenario.faults)
+                    faults[place] = faults[place].model_copy(update={name: value})
+                    simpler = replace(case, scenario=case.scenario.with_faults(tuple(faults)))
+                    if self.fails_alike(simpler):
+                        case = simpler
+                        break
         return case
 
 
@@ -166,6 +185,27 @@ def _smaller_parts(scenario: Scenario) -> Iterator[list[tuple[str, dict[str, Any
         value = getattr(getattr(scenario, section), name)
         tries = sorted({least, least + 1, value // 4, value // 2, value - 1})
         yield [(section, {name: number}) for number in tries if least <= number < value]
+
+
+def _fitting(scenario: Scenario) -> Scenario:
+    """Without positions that a shorter chain does not have."""
+    workload = scenario.workload
+    kept = {
+        name: tuple(n for n in getattr(workload, name) if n <= workload.incrementals)
+        for name in ("empty", "unchanged", "delete_only")
+    }
+    return scenario.with_part("workload", **kept)
+
+
+def _simpler_fields(fault: AnyFault) -> Iterator[tuple[str, list[Any]]]:
+    """Fields of a fault that are a range or a number of times, with simpler values to try."""
+    for name in type(fault).model_fields:
+        value = getattr(fault, name)
+        if isinstance(value, Span) and not value.is_one_value:
+            middle = (value.low + value.high) // 2
+            yield name, [exactly(value.low), exactly(middle), exactly(value.high)]
+        elif name == "times" and isinstance(value, int) and value > 1:
+            yield name, sorted({1, 2, value // 4 or 1, value // 2})
 
 
 def shrink(
@@ -185,6 +225,7 @@ def shrink(
             shrinker.drop_draws,
             shrinker.shrink_chain,
             shrinker.drop_draws,
+            shrinker.simplify_faults,
             shrinker.halve_draws,
             shrinker.drop_faults,
         )
@@ -192,7 +233,7 @@ def shrink(
         case = shrinking(case)
         if say is not None:
             say(
-                f"  {number + 1}/7 {shrinking.__name__.replace('_', ' ')}: "
+                f"  {number + 1}/8 {shrinking.__name__.replace('_', ' ')}: "
                 f"{len(case.scenario.faults)} faults, {len(case.draws)} draws, {shrinker.runs} runs"
             )
     readable = _written_down(case, shrinker)
