@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from increstore.judging.catalogue import INVARIANTS
-from tests.planted.bug import Seeds
+from tests.planted.bug import Seeds, Tests
 from tests.planted.table import BUGS
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ class Tally:
                 f"{catch.what} ({catch.where}): {catch.says[:SAYS_MAX]}"
             )
         self.caught += 1
-        law = catch.what.partition(" ")[0]
-        self.fired[law] = self.fired.get(law, 0) + 1
+        judge = "tests" if isinstance(bug.hunt, Tests) else catch.what.partition(" ")[0]
+        self.fired[judge] = self.fired.get(judge, 0) + 1
         return (
             f"caught  {bug.group:<17} {bug.name:<62} {catch.what:<36} "
             f"{catch.where:<14} {done.trial.seconds:5.2f} s"

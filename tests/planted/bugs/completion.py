@@ -14,7 +14,6 @@ from tests.planted.bugs.places import (
     SOURCE_SHARD,
     STREAM,
     TARGET_PHASES,
-    own,
     shipped,
 )
 from tests.planted.patching import Edit
@@ -113,7 +112,7 @@ BUGS = (
             self.asking.finish(sender)""",
             ),
         ),
-        own("failing_disks"),
+        shipped("failed_seals_and_final_rows"),
         ("C3",),
     ),
     Bug(
@@ -128,7 +127,7 @@ BUGS = (
             ),
             Edit(f"{LEDGER}._scan_reported", "entry.state is ScanState.AWAITED and ", ""),
         ),
-        own("spent_and_echoed"),
+        shipped("report_again_during_a_pause"),
         ("C4",),
     ),
     Bug(

@@ -8,7 +8,6 @@ from tests.planted.bugs.places import (
     DESK,
     OWN,
     SCAN_PHASE,
-    own,
     shipped,
 )
 from tests.planted.patching import Edit
@@ -37,7 +36,7 @@ BUGS = (
                 "if not (self._phase.is_over and self._desk.is_active):",
             ),
         ),
-        own("failure_in_a_pause"),
+        shipped("failure_during_a_pause"),
         ("K1",),
     ),
     Bug(
@@ -86,7 +85,7 @@ BUGS = (
                 'getattr(self.ledger.halt, "name", "PAUSED") == "PAUSED"',
             ),
         ),
-        own("failure_in_a_pause"),
+        shipped("failure_during_a_pause"),
         ("K4", "K1"),
     ),
     Bug(

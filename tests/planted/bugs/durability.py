@@ -92,7 +92,7 @@ BUGS = (
                 "self.generation, stream.accepted",
             ),
         ),
-        own("slow_appends"),
+        shipped("clogged_shard"),
         ("D2",),
     ),
     Bug(
@@ -167,7 +167,7 @@ BUGS = (
 """,
             ),
         ),
-        own("failing_disks"),
+        shipped("disk_full_for_a_while"),
         ("D6",),
     ),
     Bug(
@@ -181,7 +181,7 @@ BUGS = (
                 "self.generation = record.generation\n    self.resumed_at = record.started_at",
             ),
         ),
-        own("restarts_before_a_deadline"),
+        shipped("deadline_across_restarts"),
         ("D8",),
     ),
     Bug(
@@ -205,7 +205,7 @@ BUGS = (
         entry.retries = 0""",
             ),
         ),
-        own("restarts_while_failing"),
+        shipped("budget_across_restarts"),
         ("D8",),
     ),
     Bug(

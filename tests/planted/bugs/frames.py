@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.planted.bug import Bug
-from tests.planted.bugs.places import own, shipped
+from tests.planted.bugs.places import shipped
 from tests.planted.patching import Edit
 
 _GROUP = "frames"
@@ -20,7 +20,7 @@ BUGS = (
                 "if False:",
             ),
         ),
-        own("damaged_frames"),
+        shipped("damaged_frames"),
         ("F1",),
     ),
     Bug(

@@ -101,7 +101,7 @@ BUGS = (
                 "if False:",
             ),
         ),
-        own("fenced_source"),
+        shipped("usurped_coordinator"),
         ("L1",),
     ),
     Bug(
@@ -125,6 +125,20 @@ BUGS = (
         ),
         shipped("retries_spent"),
         ("L4",),
+    ),
+    Bug(
+        "a target may refuse for ever",
+        _GROUP,
+        "The coordinator asks a target for a seal again however often that has failed.",
+        (
+            Edit(
+                "increstore.protocol.target_phases:TargetPhase.hear_refusal",
+                "failures > self.desk.config.retries_max",
+                "failures > 1000",
+            ),
+        ),
+        shipped("seal_fails_for_good"),
+        ("L1", "L6"),
     ),
     Bug(
         "a fatal failure is tried again",
@@ -212,7 +226,7 @@ BUGS = (
                 "not self._ledger.is_finalizing",
             ),
         ),
-        own("cancelled_while_finalizing"),
+        shipped("operator_cancels_while_finalizing"),
         ("L8",),
     ),
     Bug(

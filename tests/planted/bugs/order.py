@@ -90,7 +90,7 @@ BUGS = (
             ),
             Edit(f"{LEDGER}._incremental_started", "follows and not", "not"),
         ),
-        own("table_left_alone"),
+        shipped("table_left_alone"),
         ("O4",),
     ),
     Bug(
@@ -108,7 +108,7 @@ BUGS = (
                 )""",
             ),
         ),
-        own("table_left_alone"),
+        shipped("table_left_alone"),
         ("raised StorageCorrupted in _expect",),
     ),
     Bug(
@@ -137,7 +137,7 @@ BUGS = (
                 "if objection is not None:",
             ),
         ),
-        own("slow_seals"),
+        shipped("swizzled_network"),
         ("O6",),
     ),
     Bug(

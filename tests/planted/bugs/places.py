@@ -26,10 +26,10 @@ SIM_STORE = "increstore.simulation.store:SimulatedStore"
 SIM_DISK = "increstore.simulation.disk:Disk"
 
 OWN = "tests/planted/scenarios"
-STORM = Seeds(f"{OWN}/storm.toml")
+STORM = Seeds(f"{OWN}/storm.toml", 30)
 
 
-def shipped(name: str, runs: int = 20) -> Seeds:
+def shipped(name: str, runs: int = 10) -> Seeds:
     """A scenario that is shipped, by its name."""
     return Seeds(f"scenarios/{name}.toml", runs)
 

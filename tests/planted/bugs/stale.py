@@ -115,7 +115,7 @@ BUGS = (
             *_OBEYS_EVERY_GENERATION,
             Edit(f"{FENCE}.adopt", "generation > self.generation", "generation != self.generation"),
         ),
-        own("overtaken_batches"),
+        shipped("usurped_coordinator"),
         ("S4",),
     ),
     Bug(
@@ -130,7 +130,7 @@ BUGS = (
                 "self.generation = max(generation, self.generation)",
             ),
         ),
-        own("overtaken_batches"),
+        shipped("usurped_coordinator"),
         ("S5",),
     ),
     Bug(
@@ -145,7 +145,7 @@ BUGS = (
                 "elif self.state is RestoreState.FAILED:",
             ),
         ),
-        own("cancelled"),
+        shipped("operator_cancels"),
         ("S6",),
     ),
     Bug(
