@@ -10,13 +10,20 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from increstore.tui.keys import EVERYWHERE, KEYS, key_names
+from increstore.tui.keys import KEYS, key_names
 from increstore.tui.theme import style_of
 from increstore.view.glyphs import LOOKS
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
+
+_ACTIONS = frozenset(key.action for key in KEYS)
+MOVES = [
+    ("arrows h j k", "move; scroll"),
+    ("Tab", "to the next panel"),
+    ("mouse", "a click selects, two look closer; the bottom line is keys"),
+]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -39,16 +46,31 @@ class HelpScreen(ModalScreen[None]):
         table = Table(title="keys", title_justify="left", box=None, pad_edge=False)
         table.add_column("key", no_wrap=True)
         table.add_column("does")
+        for names, does in [*self._of_the_screen(), *self._of_the_table(), *MOVES]:
+            table.add_row(names, does)
+        return table
+
+    def _of_the_screen(self) -> list[tuple[str, str]]:
+        """What only the screen below knows."""
+        found: dict[str, tuple[str, str]] = {}
+        for binding in self.app.screen_stack[-2]._bindings.key_to_bindings.values():
+            for one in binding:
+                if one.tooltip and one.action not in _ACTIONS:
+                    keys = f"{found[one.action][0]} " if one.action in found else ""
+                    found[one.action] = (keys + key_names(one.key), one.tooltip)
+        return list(found.values())
+
+    def _of_the_table(self) -> list[tuple[str, str]]:
+        """Those of the screen first; with a note at those that the source cannot do."""
         none: frozenset[str] = frozenset()
         can = getattr(getattr(self.app, "playback", None), "can", none)
-        for key in KEYS:
-            if key.where in (EVERYWHERE, self._screen_name):
-                missing = key.ability and key.ability not in can
-                note = "   (not with this source)" if missing else ""
-                table.add_row(key_names(key.keys), key.does + note)
-        table.add_row("arrows hjkl Tab", "move; to the next panel")
-        table.add_row("ctrl+p", "the command palette")
-        return table
+        here = [key for key in KEYS if key.is_on(self._screen_name)]
+        told = []
+        for key in sorted(here, key=lambda key: not key.is_own):
+            missing = key.ability and key.ability not in can
+            note = "   (not with this source)" if missing else ""
+            told.append((key_names(key.keys), key.does + note))
+        return told
 
     def _glyphs(self) -> Table:
         table = Table(title="states", title_justify="left", box=None, pad_edge=False)
