@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from increstore.runtime.spawn import WorkerNursery
     from increstore.scenario.actions import Crash, Pause
 
-DEATH_S_MAX = 5.0
+DEATH_MS_MAX = 5_000
 
 
 @dataclass(slots=True)
@@ -106,7 +106,9 @@ class DrillPool(WorkerPool):
         self._maker.kill_all()
         for process in self._processes.values():
             process.signal(signal.SIGKILL)
-            select.select([process.handle], [], [], DEATH_S_MAX)
+            gone = select.poll()
+            gone.register(process.handle, select.POLLIN)  # Readable once it has ended.
+            gone.poll(DEATH_MS_MAX)
             os.close(process.handle)
         self._processes.clear()
         super().close()
