@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
+    from increstore.runtime.control import RestoreControl
     from increstore.runtime.prepare import Prepared
     from increstore.store.seam import HistoryLog
     from increstore.transport.seam import Endpoint, Transport
@@ -74,9 +75,16 @@ class CoordinatorNode(Node):
 
 
 async def coordinate(
-    prepared: Prepared, core: Coordinator, transport: Transport, journal: Journal
+    prepared: Prepared,
+    core: Coordinator,
+    transport: Transport,
+    journal: Journal,
+    control: RestoreControl | None = None,
 ) -> None:
-    """Run the coordinator, with its log and the publication, until `ENDED`."""
+    """Run the coordinator, with its log and the publication, until `ENDED`.
+
+    Who holds `control` can tell it what an operator may ask.
+    """
     tables = [table.table for table in prepared.plan.tables]
 
     def show_tables() -> None:
@@ -84,7 +92,12 @@ async def coordinate(
 
     performer = CoordinatorPerformer(prepared.log, show_tables)
     endpoint = transport.attach(COORDINATOR)
+    node = CoordinatorNode(core, endpoint, performer, journal)
+    if control is not None:
+        control.seat(node)
     try:
-        await CoordinatorNode(core, endpoint, performer, journal).run()
+        await node.run()
     finally:
+        if control is not None:
+            control.seat(None)
         endpoint.close()

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
     from increstore.chain.plan import RestorePlan
     from increstore.journal import Journal
     from increstore.protocol.coordinator import Coordinator
+    from increstore.runtime.control import RestoreControl
     from increstore.runtime.prepare import Prepared
     from increstore.runtime.spawn import WorkerNursery
 
 
 async def run_over_tcp(
-    prepared: Prepared, core: Coordinator, journal: Journal, worker_nursery: WorkerNursery
+    prepared: Prepared,
+    core: Coordinator,
+    journal: Journal,
+    worker_nursery: WorkerNursery,
+    control: RestoreControl | None = None,
 ) -> None:
     """Coordinate from here until the restore ends; the workers end with it."""
     token = secrets.token_bytes(16)
@@ -44,7 +49,7 @@ async def run_over_tcp(
             await nursery.start(transport.run)
             await pool.start({COORDINATOR: transport.listening})
             nursery.start_soon(pool.run)
-            await coordinate(prepared, core, transport, journal)
+            await coordinate(prepared, core, transport, journal, control)
             nursery.cancel_scope.cancel()
     finally:
         pool.close()  # Only now: nobody reads what the workers say any more.

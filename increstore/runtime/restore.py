@@ -29,6 +29,7 @@ from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
     from increstore.journal import Journal
+    from increstore.runtime.control import RestoreControl
     from increstore.runtime.early import EarlyPages
     from increstore.runtime.prepare import Prepared
     from increstore.store.target import TargetDirectory
@@ -53,10 +54,12 @@ def run_restore(
     journal: Journal,
     started: WorkerNursery | None = None,
     early: EarlyPages | None = None,
+    control: RestoreControl | None = None,
 ) -> Outcome:
     """Restore until the end, a pause or a signal; over TCP in workers from `started`.
 
-    In memory it begins with the pages in `early`, which are read no further.
+    In memory it begins with the pages in `early`, which are read no further. With `control` it
+    listens to that instead of signals, and may run in any thread.
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
@@ -64,7 +67,8 @@ def run_restore(
     if early is not None:
         early.stop()
     try:
-        return trio.run(_run, prepared, config, journal, started or WorkerNursery(), early)
+        nursery = started or WorkerNursery()
+        return trio.run(_run, prepared, config, journal, nursery, early, control)
     except BaseExceptionGroup as group:
         # A target that was taken away makes all kinds of errors: they are not the cause.
         prepared.directory.require_in_place()
@@ -77,6 +81,7 @@ async def _run(
     journal: Journal,
     started: WorkerNursery,
     early: EarlyPages | None,
+    control: RestoreControl | None,
 ) -> Outcome:
     topology = topology_of(prepared.plan, prepared.job.restore)
     core = Coordinator(
@@ -92,7 +97,7 @@ async def _run(
         history, mode = prepared.history, prepared.request.on
         journal.about.update(about(prepared))
         narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), history, mode)
-        await _until_it_ends(prepared, core, journal, started, early)
+        await _until_it_ends(prepared, core, journal, started, early, control)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()
         await _tidy_up(prepared)
@@ -117,13 +122,17 @@ async def _until_it_ends(
     journal: Journal,
     started: WorkerNursery,
     early: EarlyPages | None,
+    control: RestoreControl | None,
 ) -> None:
     work = trio.CancelScope()
     async with trio.open_nursery() as nursery:
-        # Outside of what it cancels: it must hear a second signal while the work winds down.
-        nursery.start_soon(_stop_on_signal, work, journal)
+        if control is not None:
+            control.attach(lambda: _interrupt(work, journal, "the dashboard"))
+        else:
+            # Outside of what it cancels: it must hear a second signal while the work winds down.
+            nursery.start_soon(_stop_on_signal, work, journal)
         with work:
-            await _work(prepared, core, journal, started, early)
+            await _work(prepared, core, journal, started, early, control)
         nursery.cancel_scope.cancel()
 
 
@@ -133,6 +142,7 @@ async def _work(
     journal: Journal,
     started: WorkerNursery,
     early: EarlyPages | None,
+    control: RestoreControl | None,
 ) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_what_is_awaited, core, journal)
@@ -140,21 +150,25 @@ async def _work(
         if prepared.request.on == "tcp":
             from increstore.runtime.over_tcp import run_over_tcp  # A tenth of a second of imports.
 
-            await run_over_tcp(prepared, core, journal, started)
+            await run_over_tcp(prepared, core, journal, started, control)
         else:
-            await _run_in_memory(prepared, core, journal, early)
+            await _run_in_memory(prepared, core, journal, early, control)
         nursery.cancel_scope.cancel()
 
 
 async def _run_in_memory(
-    prepared: Prepared, core: Coordinator, journal: Journal, early: EarlyPages | None
+    prepared: Prepared,
+    core: Coordinator,
+    journal: Journal,
+    early: EarlyPages | None,
+    control: RestoreControl | None,
 ) -> None:
     transport = MemoryTransport()
     shards = [*source_names(prepared.plan), *target_names(prepared.plan)]
     async with trio.open_nursery() as nursery:
         await nursery.start(transport.run)
         nursery.start_soon(host_shards, prepared.job, shards, transport, journal, early)
-        await coordinate(prepared, core, transport, journal)
+        await coordinate(prepared, core, transport, journal, control)
         nursery.cancel_scope.cancel()
 
 
@@ -168,8 +182,13 @@ async def _stop_on_signal(work: trio.CancelScope, journal: Journal) -> None:
             if work.cancel_called:
                 journal.emit(COORDINATOR, "restore.abandoned", signal=name)
                 os._exit(ExitCode.PAUSED)
-            journal.emit(COORDINATOR, "restore.interrupted", signal=name)
-            work.cancel()
+            _interrupt(work, journal, name)
+
+
+def _interrupt(work: trio.CancelScope, journal: Journal, by: str) -> None:
+    if not work.cancel_called:
+        journal.emit(COORDINATOR, "restore.interrupted", signal=by)
+        work.cancel()
 
 
 async def _watch_target(directory: TargetDirectory) -> None:
