@@ -7,6 +7,8 @@ Rules of this file:
   that is the state that must never be overlooked.
 - Events of another version, and events that are not for a view, change nothing but the clock.
 - Folding is O(1) an event; `dirty` names the shards that changed since it was last emptied.
+- A snapshot shares what it copies with the view it was taken of. So whatever changes a part asks
+  for it by `shard`, `incremental_at`, `stream` or `fault`: they copy what is not this view's own.
 """
 
 from __future__ import annotations
@@ -14,7 +16,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from increstore.view.folding import FOLDS
-from increstore.view.shards import BarrierView, FaultView, IncrementalView, ShardView
+from increstore.view.shards import (
+    BarrierView,
+    FaultView,
+    IncrementalView,
+    ShardView,
+    StreamView,
+)
 
 if TYPE_CHECKING:
     from increstore.journal import JournalEvent
@@ -55,6 +63,8 @@ class ClusterView:
         self.dirty: dict[str, None] = {}
         self.version = 0
         """Rises with each event that changed anything to be seen."""
+        self._own: set[object] = set()
+        """Keys of the parts that no snapshot shares."""
 
     # --- What widgets ask.
 
@@ -83,15 +93,14 @@ class ClusterView:
         return list(dict.fromkeys(shard.table for shard in self.shards.values() if shard.table))
 
     def snapshot(self) -> ClusterView:
-        """A copy that shares nothing that changes: a checkpoint."""
-        copy = ClusterView()
-        for name, value in vars(self).items():
-            if isinstance(value, str | int | BarrierView | None):
-                setattr(copy, name, value)
-        copy.incrementals = [one.clone() for one in self.incrementals]
-        copy.shards = {name: shard.clone() for name, shard in self.shards.items()}
-        copy.faults = {name: fault.clone() for name, fault in self.faults.items()}
+        """A copy that does not change when this view does, and the other way: a checkpoint."""
+        copy = ClusterView.__new__(ClusterView)
+        vars(copy).update(vars(self))
+        copy.incrementals = self.incrementals.copy()
+        copy.shards = self.shards.copy()
+        copy.faults = self.faults.copy()
         copy.dirty = dict.fromkeys(self.shards)
+        self._own, copy._own = set(), set()
         return copy
 
     # --- Folding.
@@ -108,22 +117,45 @@ class ClusterView:
             self.version += 1
 
     def shard(self, name: str) -> ShardView:
-        """The shard of this name; one that nobody has told of yet is made."""
-        found = self.shards.get(name)
-        if found is None:
-            table, _, last = name.rpartition("/")
-            role = {"s": "source", "t": "target"}.get(last[:1], "coordinator") if table else ""
-            found = ShardView(name, role or COORDINATOR, table, since=self.now)
-            self.shards[name] = found
+        """The shard of this name, to be changed; one that nobody has told of yet is made."""
         self.dirty[name] = None
+        if name in self._own:
+            return self.shards[name]
+        self._own.add(name)
+        shared = self.shards.get(name)
+        found = self.shards[name] = _new_shard(name, self.now) if shared is None else shared.clone()
         return found
 
     def incremental_at(self, number: int) -> IncrementalView:
-        """The incremental of this number; those before it exist as well then."""
+        """The incremental of this number, to be changed; those before it exist as well then."""
         while len(self.incrementals) <= number:
             self.incrementals.append(IncrementalView(len(self.incrementals)))
         self.last_incremental = max(self.last_incremental, number)
+        if number not in self._own:
+            self._own.add(number)
+            self.incrementals[number] = self.incrementals[number].clone()
         return self.incrementals[number]
+
+    def stream(self, source: str, target: str, incremental: int, attempt: int) -> StreamView:
+        """The stream of both ends, to be changed; that of an earlier attempt is forgotten."""
+        theirs, ours = self.shard(source).streams, self.shard(target).streams
+        key = (source, target)
+        found = ours.get(key)
+        if found is None or (found.incremental, found.attempt) < (incremental, attempt):
+            found = StreamView(source, target, incremental, attempt)
+            self._own.add(key)
+        elif key not in self._own:
+            found = found.clone()
+            self._own.add(key)
+        theirs[key] = ours[key] = found
+        return found
+
+    def fault(self, name: str, kind: str, at: int) -> FaultView:
+        """The fault of this name, to be changed; one that struck for the first time is made."""
+        shared = self.faults.get(name)
+        found = FaultView(name, kind, "active", at, hits=0) if shared is None else shared.clone()
+        self.faults[name] = found
+        return found
 
     def set_state(self, shard: ShardView, state: str, at: int) -> None:
         """What the shard does now; while it is down, what it will go on with."""
@@ -133,3 +165,10 @@ class ClusterView:
             if state in DOWN:
                 shard.before_down = shard.state
             shard.state, shard.since = state, at
+
+
+def _new_shard(name: str, now: int) -> ShardView:
+    """A shard as its name tells it: `<table>/s<n>`, `<table>/t<n>`, or the coordinator."""
+    table, _, last = name.rpartition("/")
+    role = {"s": "source", "t": "target"}.get(last[:1], COORDINATOR) if table else COORDINATOR
+    return ShardView(name, role, table, since=now)

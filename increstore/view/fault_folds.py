@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from increstore.view.shards import FaultView
-
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
 
@@ -44,10 +42,7 @@ def restarting(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 
 def fault_injected(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     name = str(facts.get("fault", "?"))
-    fault = view.faults.get(name)
-    if fault is None:
-        fault = view.faults[name] = FaultView(name, str(facts.get("kind", "")), "active", at)
-        fault.hits = 0
+    fault = view.fault(name, str(facts.get("kind", "")), at)
     fault.state, fault.ended_at = "active", None
     fault.hits += 1
     fault.where = str(facts.get("where", "") or fault.where)
@@ -55,8 +50,9 @@ def fault_injected(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 
 
 def fault_ended(view: ClusterView, node: str, facts: Facts, at: int) -> None:
-    fault = view.faults.get(str(facts.get("fault", "?")))
-    if fault is not None:
+    name = str(facts.get("fault", "?"))
+    if name in view.faults:
+        fault = view.fault(name, "", at)
         fault.state, fault.ended_at = "ended", at
 
 

@@ -3,13 +3,18 @@
 Rules of this file:
 - The newest events are objects; older ones are packed, `CHUNK_EVENTS` together: about 30 bytes an
   event instead of 500. One unpacked chunk is kept at hand, because neighbours are asked for next.
-- A checkpoint is a copy of the view. There are at most `CHECKPOINTS_MAX`; when there would be more,
-  every other one goes and they are made half as often, so that seeking stays quick and memory
-  bounded by the size of the cluster.
+- A checkpoint is a copy of the view, which shares with its neighbours what has not changed. There
+  are at most `CHECKPOINTS_MAX`, and of large clusters so many that together they have at most
+  `SHARDS_KEPT_MAX` shards. When there would be more, every other one goes and they are made half as
+  often: seeking stays quick, and memory bounded.
+- Whoever looked at a moment looks at its neighbours next: the last few chunk ends passed on the way
+  there are kept as checkpoints of their own.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import zlib
 from array import array
 from bisect import bisect_left, bisect_right
@@ -24,8 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 CHUNK_EVENTS = 512
-CHECKPOINTS_MAX = 128
+CHECKPOINTS_MAX = 512
+CHECKPOINTS_LEAST = 16
+SHARDS_KEPT_MAX = 131_072
 SPACING_FIRST = 1_000
+STEPS_KEPT = 8
+STEP_WITHIN = 2 * CHUNK_EVENTS
+"""Chunk ends this near to the moment that is sought are kept."""
 TROUBLE = frozenset(
     {
         "fault.injected", "node.crashed", "storage.failed", "storage.corrupted", "page.failed",
@@ -47,6 +57,7 @@ class History:
         self._times: array[int] = array("q")
         self._marks: dict[str, array[int]] = {"trouble": array("q"), "notification": array("q")}
         self._checkpoints: list[tuple[int, ClusterView]] = []
+        self._steps: list[tuple[int, ClusterView]] = []
         self._spacing = SPACING_FIRST
         self.live = ClusterView()
         """The view after the last event."""
@@ -91,15 +102,23 @@ class History:
     def view_at(self, count: int) -> ClusterView:
         """The view after the first `count` events: a copy of the caller's own."""
         count = min(max(count, 0), len(self._times))
-        place = bisect_right(self._checkpoints, count, key=lambda item: item[0]) - 1
-        start, view = (
-            (0, ClusterView())
-            if place < 0
-            else (self._checkpoints[place][0], self._checkpoints[place][1].snapshot())
-        )
-        for event in self.events(start, count):
-            view.apply(event)
+        start, nearest = self._nearest(count)
+        view = nearest.snapshot()
+        with _garbage_uncollected():
+            while start < count:
+                stop = min(count, (start // CHUNK_EVENTS + 1) * CHUNK_EVENTS)
+                for event in self.events(start, stop):
+                    view.apply(event)
+                start = stop
+                if stop % CHUNK_EVENTS == 0 and count - stop < STEP_WITHIN:
+                    self._steps = [*self._steps[1 - STEPS_KEPT :], (stop, view.snapshot())]
         return view
+
+    def _nearest(self, count: int) -> tuple[int, ClusterView]:
+        """The last moment known that is not after `count`."""
+        place = bisect_right(self._checkpoints, count, key=_moment)
+        known = [(0, ClusterView()), *self._checkpoints[max(0, place - 1) : place]]
+        return max([*known, *[step for step in self._steps if step[0] <= count]], key=_moment)
 
     def cut(self, count: int) -> History:
         """Another history, of the first `count` events; this one stays as it is.
@@ -163,12 +182,30 @@ class History:
         return self._at_hand[1]
 
     def _add_checkpoint(self, number: int) -> None:
-        if len(self._checkpoints) >= CHECKPOINTS_MAX:
+        room = max(CHECKPOINTS_LEAST, SHARDS_KEPT_MAX // max(len(self.live.shards), 1))
+        if len(self._checkpoints) >= min(room, CHECKPOINTS_MAX):
             self._spacing *= 2
             self._checkpoints = [item for item in self._checkpoints if item[0] % self._spacing == 0]
             if number % self._spacing:
                 return
         self._checkpoints.append((number, self.live.snapshot()))
+
+
+@contextlib.contextmanager
+def _garbage_uncollected() -> Iterator[None]:
+    """Events are unpacked by the thousand and die at once; for their sake nobody need walk through
+    all checkpoints, which takes longer than the whole seek."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _moment(checkpoint: tuple[int, ClusterView]) -> int:
+    return checkpoint[0]
 
 
 def _pack(events: list[JournalEvent]) -> bytes:

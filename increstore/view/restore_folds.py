@@ -75,7 +75,7 @@ def incremental_completed(view: ClusterView, node: str, facts: Facts, at: int) -
     one.state, one.done_at = "done", at
     for shard in view.sources:
         if shard.incremental == one.number and shard.state == "reported":
-            shard.unapplied = 0
+            view.shard(shard.name).unapplied = 0
 
 
 def barrier(view: ClusterView, node: str, facts: Facts, at: int) -> None:

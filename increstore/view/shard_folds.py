@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from increstore.view.shards import ATTEMPTS_KEPT, AttemptView, ShardView, StreamView
+from increstore.view.shards import ATTEMPTS_KEPT, AttemptView, ShardView
 
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
@@ -15,14 +15,20 @@ Facts = dict[str, Any]
 
 
 def _attempt_of(shard: ShardView, facts: Facts, at: int) -> AttemptView:
-    """The attempt that the facts name; the last ones are kept."""
+    """The attempt that the facts name, to be changed; the last ones are kept.
+
+    The list and what is in it are shared with earlier copies of the shard, so both are made anew.
+    """
     incremental, number = int(facts["incremental"]), int(facts.get("attempt", 1))
-    for attempt in reversed(shard.attempts):
-        if (attempt.incremental, attempt.attempt) == (incremental, number):
-            return attempt
+    tries = shard.attempts[-ATTEMPTS_KEPT:]
+    shard.attempts = tries
+    for place in range(len(tries) - 1, -1, -1):
+        if tries[place].incremental == incremental and tries[place].attempt == number:
+            tries[place] = tries[place].clone()
+            return tries[place]
     attempt = AttemptView(incremental, number, at)
-    shard.attempts.append(attempt)
-    del shard.attempts[:-ATTEMPTS_KEPT]
+    tries.append(attempt)
+    del tries[:-ATTEMPTS_KEPT]
     return attempt
 
 
@@ -103,7 +109,7 @@ def applied(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     target = view.shard(node)
     incremental, attempt = int(facts["incremental"]), int(facts.get("attempt", 1))
     source = str(facts["source"])
-    stream = _stream(view, source, node, incremental, attempt)
+    stream = view.stream(source, node, incremental, attempt)
     stream.watermark = max(stream.watermark, int(facts.get("watermark") or facts.get("order") or 0))
     stream.sent = max(stream.sent, stream.watermark)
     stream.rows += int(facts.get("rows", 0))
@@ -111,20 +117,6 @@ def applied(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     target.rows_applied += int(facts.get("rows", 0))
     if target.state not in ("sealing", "finalizing", "finalized"):
         view.set_state(target, "applying", at)
-
-
-def _stream(
-    view: ClusterView, source: str, target: str, incremental: int, attempt: int
-) -> StreamView:
-    """The stream of both ends; that of an earlier attempt is forgotten."""
-    ends = view.shard(source), view.shard(target)
-    key = (source, target)
-    stream = ends[1].streams.get(key)
-    if stream is None or (stream.incremental, stream.attempt) < (incremental, attempt):
-        stream = StreamView(source, target, incremental, attempt)
-        ends[1].streams[key] = stream
-    ends[0].streams[key] = stream
-    return stream
 
 
 def target_sealed(view: ClusterView, node: str, facts: Facts, at: int) -> None:
@@ -144,8 +136,7 @@ def run_sealed(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 def finalizing(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     view.state = "finalizing"
     for target in view.targets:
-        view.dirty[target.name] = None
-        view.set_state(target, "finalizing", at)
+        view.set_state(view.shard(target.name), "finalizing", at)
 
 
 def finalized(view: ClusterView, node: str, facts: Facts, at: int) -> None:
@@ -182,8 +173,8 @@ def _notified(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 
 def _batch_sent(view: ClusterView, node: str, facts: Facts) -> None:
     incremental, attempt = int(facts["incremental"]), int(facts.get("attempt", 1))
-    stream = _stream(view, node, str(facts["to"]), incremental, attempt)
+    stream = view.stream(node, str(facts["to"]), incremental, attempt)
     order = int(facts.get("order", 0))
     if order > stream.sent:
         stream.sent = order
-        view.shards[node].rows_sent += int(facts.get("rows", 0))
+        view.shard(node).rows_sent += int(facts.get("rows", 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 
 @dataclass(slots=True)
@@ -20,6 +21,12 @@ class StreamView:
     rows: int = 0
     """Rows applied."""
 
+    def clone(self) -> StreamView:
+        return StreamView(
+            self.source, self.target, self.incremental, self.attempt, self.sent, self.watermark,
+            self.rows,
+        )  # fmt: skip
+
 
 @dataclass(slots=True)
 class AttemptView:
@@ -35,6 +42,12 @@ class AttemptView:
     status: str = ""
     rows: int = 0
     error: str = ""
+
+    def clone(self) -> AttemptView:
+        return AttemptView(
+            self.incremental, self.attempt, self.asked_at, self.ended_at, self.reported_at,
+            self.status, self.rows, self.error,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -73,43 +86,14 @@ class ShardView:
         return self.name.rpartition("/")[2]
 
     def clone(self) -> ShardView:
-        """A copy that shares nothing that changes."""
-        copy = ShardView(**{name: getattr(self, name) for name in _PLAIN})
-        copy.attempts = [_copied(attempt) for attempt in self.attempts]
-        copy.streams = {key: _copied_stream(stream) for key, stream in self.streams.items()}
+        """A copy, to be changed by whoever asked for it; its attempts and streams stay shared."""
+        copy = ShardView(*_FIELDS(self))
+        copy.streams = self.streams.copy()
         return copy
 
 
 ATTEMPTS_KEPT = 40
-
-_PLAIN = tuple(
-    name for name in ShardView.__dataclass_fields__ if name not in ("attempts", "streams")
-)
-
-
-def _copied(attempt: AttemptView) -> AttemptView:
-    return AttemptView(
-        attempt.incremental,
-        attempt.attempt,
-        attempt.asked_at,
-        attempt.ended_at,
-        attempt.reported_at,
-        attempt.status,
-        attempt.rows,
-        attempt.error,
-    )
-
-
-def _copied_stream(stream: StreamView) -> StreamView:
-    return StreamView(
-        stream.source,
-        stream.target,
-        stream.incremental,
-        stream.attempt,
-        stream.sent,
-        stream.watermark,
-        stream.rows,
-    )
+_FIELDS = attrgetter(*ShardView.__dataclass_fields__)
 
 
 @dataclass(slots=True)

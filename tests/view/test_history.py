@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from increstore.view import history as history_module
 from increstore.view.filters import EventFilter
 from increstore.view.history import CHECKPOINTS_MAX, TROUBLE, History
+from increstore.view.snapshots import snapshot_event
 from tests.view.journals import SILENT, STORM, an_event, journal_of
 from tests.view.test_cluster import fold, what_is_seen
 
@@ -48,6 +49,49 @@ def test_there_are_never_more_checkpoints_than_allowed_and_seeking_still_works(m
     assert len(history._checkpoints) <= CHECKPOINTS_MAX
     for count in (0, 1, 777, len(events)):
         assert what_is_seen(history.view_at(count)) == what_is_seen(fold(events[:count]))
+
+
+def test_a_large_cluster_has_fewer_checkpoints_so_that_memory_stays_bounded(monkeypatch):
+    monkeypatch.setattr(history_module, "SPACING_FIRST", 4)
+    monkeypatch.setattr(history_module, "SHARDS_KEPT_MAX", 200)
+    events = journal_of(STORM)[1] * 3
+
+    history = a_history(events)
+
+    shards = sum(len(view.shards) for _, view in history._checkpoints)
+    assert shards <= 200 or len(history._checkpoints) == history_module.CHECKPOINTS_LEAST
+    for count in (0, 1, 777, len(events)):
+        assert everything(history.view_at(count)) == everything(fold(events[:count]))
+
+
+def everything(view):
+    """Every value that a view has, down to the last stream."""
+    return snapshot_event(view).as_json()
+
+
+def test_looking_around_in_the_past_changes_neither_checkpoints_nor_the_present():
+    events = journal_of(STORM)[1] * 2
+    history = a_history(events)
+    moments = [700, 699, 1_030, 513, 512, 511, 30, 1_030, 700, len(events), 699]
+
+    for count in moments:
+        assert everything(history.view_at(count)) == everything(fold(events[:count]))
+
+    assert everything(history.live) == everything(fold(events))
+    for count, view in history._checkpoints:
+        assert everything(view) == everything(fold(events[:count]))
+
+
+def test_a_view_of_the_past_is_the_callers_own():
+    events = journal_of(STORM)[1] * 2
+    history = a_history(events)
+
+    ours = history.view_at(600)
+    for event in events[600:900]:
+        ours.apply(event)
+
+    assert everything(history.view_at(600)) == everything(fold(events[:600]))
+    assert everything(ours) == everything(fold(events[:900]))
 
 
 @pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 1_000, 1_001, 2_049])
