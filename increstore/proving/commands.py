@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
@@ -34,22 +34,27 @@ class Commands:
     reason: str = ""
     chair: Chair | None = None
     """Where the coordinator of the last command sat."""
+    _limit: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     async def run(self, limit_s: float) -> bool:
         """Until the restore has ended, or has run for so long; whether it has ended.
 
         Starting the processes of the first command does not count: it says nothing of the restore.
         """
-        with trio.CancelScope() as limit:
+        with self._limit:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._set_limit, limit, limit_s)
+                nursery.start_soon(self._set_limit, limit_s)
                 await self._until_ended()
                 nursery.cancel_scope.cancel()
-        return not limit.cancelled_caught
+        return not self._limit.cancelled_caught
 
-    async def _set_limit(self, limit: trio.CancelScope, limit_s: float) -> None:
+    def stop(self) -> None:
+        """Have it end now, as if its time were over."""
+        self._limit.cancel()
+
+    async def _set_limit(self, limit_s: float) -> None:
         await self.drill.conductor.begun.wait()
-        limit.deadline = trio.current_time() + limit_s
+        self._limit.deadline = trio.current_time() + limit_s
 
     async def _until_ended(self) -> None:
         policy = self.drill.scenario.policy

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -80,6 +80,18 @@ class RealOutcome:
     """The first invariant that the journal breaks."""
 
 
+class Onlooker(Protocol):
+    """Somebody who looks at a run while it goes on."""
+
+    def __call__(self, event: JournalEvent) -> None:
+        """One event, with its details."""
+        ...
+
+    def reach(self, commands: Commands) -> None:
+        """Called inside the run before it begins: the way to its director, and to its end."""
+        ...
+
+
 def run_real(
     scenario: Scenario,
     seed: int,
@@ -89,6 +101,7 @@ def run_real(
     base: Path = Path(),
     journal_to: Callable[[JournalEvent], None] | None = None,
     journal_copy: JournalFile | None = None,
+    onlooker: Onlooker | None = None,
     limit_s: float | None = None,
     run: Callable[..., RealOutcome] = trio.run,
 ) -> RealOutcome:
@@ -96,9 +109,10 @@ def run_real(
 
     A scenario's own collection is looked for from `base`, and never written to. The journal, by
     which the run is judged, is in the folder; `journal_copy` gets the same, `journal_to` what
-    people see. What has not ended after `limit_s` has stalled; by default that is as the scenario
-    says, but generous. `run` is what runs trio: a test's own clock comes in here. Such a run is
-    not judged, for its journal has the times of the real clock.
+    people see; an `onlooker` gets all events, too, and may reach into the run. What has not ended
+    after `limit_s` has stalled; by default that is as the scenario says, but generous. `run` is
+    what runs trio: a test's own clock comes in here. Such a run is not judged, for its journal has
+    the times of the real clock.
     Raises: ScenarioError, StorageFailed when the run cannot be set up.
     """
     tune_process()
@@ -114,8 +128,10 @@ def run_real(
     journal, path = Journal(), folder / "journal.jsonl"
     if journal_to is not None:
         journal.subscribe(journal_to)
-    if journal_copy is not None:
-        journal.subscribe(journal_copy, details=True)
+    journal.about = {"title": scenario.title, "seed": seed}
+    for reader in (journal_copy, onlooker):
+        if reader is not None:
+            journal.subscribe(reader, details=True)
     with closing(JournalFile(path)) as file:
         journal.subscribe(file, details=True)
         try:
@@ -125,7 +141,7 @@ def run_real(
         director = Director.of(settled, nodes, draws.draw)
         limit_s = _limit_s(settled) if limit_s is None else limit_s
         try:
-            outcome = run(_run, settled, director, draws, journal, request, limit_s)
+            outcome = run(_run, settled, director, draws, journal, request, limit_s, onlooker)
         except BaseExceptionGroup as group:
             raise first_expected(group) from group
     violation = _judge(settled, path) if run is trio.run else None
@@ -139,6 +155,7 @@ async def _run(
     journal: Journal,
     request: RestoreRequest,
     limit_s: float,
+    onlooker: Onlooker | None,
 ) -> RealOutcome:
     drill = Drill(
         settled,
@@ -149,8 +166,11 @@ async def _run(
         coordinator_config(settled),
         source_config(settled.policy),
         AtRest(request.target, settled),
+        takes_faults=onlooker is not None,
     )
     commands, began = Commands(drill, request), monotonic_ns()
+    if onlooker is not None:
+        onlooker.reach(commands)
     stalled = not await commands.run(limit_s)
     return RealOutcome(
         state="running" if stalled else commands.state,

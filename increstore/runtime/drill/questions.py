@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from increstore.scenario.model import Scenario
 
 MESSAGE, DISK, PAGE, POINT, MARK = "message", "disk", "page", "point", "mark"
+QUESTIONS = (MESSAGE, DISK, PAGE, POINT)
+"""All that faults can decide."""
 
 
 @dataclass(slots=True)

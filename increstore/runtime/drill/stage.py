@@ -42,6 +42,8 @@ class Drill:
     coordinator: CoordinatorConfig
     source: SourceConfig
     at_rest: AtRest
+    takes_faults: bool = False
+    """Whether more faults than the scenario's may come while it runs."""
 
     def after_death(self, crash: Crash) -> None:
         """Nothing of a crashed life runs any more: its files are at our mercy."""

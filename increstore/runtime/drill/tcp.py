@@ -20,7 +20,7 @@ from increstore.runtime.drill.at_rest import copies_wanted
 from increstore.runtime.drill.cast import Cast
 from increstore.runtime.drill.injector import LocalInjector
 from increstore.runtime.drill.pool import DrillPool
-from increstore.runtime.drill.questions import questions_of
+from increstore.runtime.drill.questions import QUESTIONS, questions_of
 from increstore.runtime.drill.stage import LocalStage, tell_what_is_awaited
 from increstore.runtime.over_tcp import worker_spec
 from increstore.runtime.processes import Worker
@@ -104,7 +104,7 @@ async def play_over_tcp(drill: Drill, chair: Chair) -> None:
     directory[COORDINATOR] = COORDINATOR
     tcp = TcpTransport(COORDINATOR, token, directory=directory, addresses={})
     about = {
-        "asks": questions_of(drill.scenario),
+        "asks": QUESTIONS if drill.takes_faults else questions_of(drill.scenario),
         "source": asdict(drill.source),
         "older": copies_wanted(drill.scenario),
     }

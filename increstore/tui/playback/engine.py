@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from increstore.runtime.early import EarlyPages
     from increstore.runtime.prepare import Prepared
     from increstore.runtime.spawn import WorkerNursery
+    from increstore.view.history import History
 
 
 class Engine(Protocol):
@@ -44,7 +45,9 @@ class Engine(Protocol):
         """Have it end soon; before it runs: at once when it begins. Once is enough."""
         ...
 
-    def command(self, command: seam.Command) -> seam.CommandResult: ...
+    def command(self, command: seam.Command, history: History) -> seam.CommandResult:
+        """`history`: the events that have been shown."""
+        ...
 
 
 class RestoreEngine:
@@ -87,7 +90,7 @@ class RestoreEngine:
     def stop(self) -> None:
         self._control.stop()
 
-    def command(self, command: seam.Command) -> seam.CommandResult:
+    def command(self, command: seam.Command, history: History) -> seam.CommandResult:
         if not isinstance(command, seam.Operate):
             return seam.cannot(command, "this is a real restore; `--drill` lets it be broken")
         if not self._control.operate(command.verb, command.value):

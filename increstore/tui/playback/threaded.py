@@ -143,11 +143,11 @@ class ThreadPlayback:
         return budget_ns * (BEHIND_BUDGET if self._ring.is_behind else 1)
 
     def command(self, command: seam.Command) -> seam.CommandResult:
-        if self._has_ended.is_set():
+        if self._has_ended.is_set() and not isinstance(command, seam.SaveScenario):
             return seam.cannot(command, "the run has ended")
         if isinstance(command, _OF_TIME):
             return seam.cannot(command, "real time cannot be held, hurried or turned back")
-        return self._engine.command(command)
+        return self._engine.command(command, self._history)
 
 
 _OF_TIME = (seam.Pause, seam.Resume, seam.Step, seam.Speed, seam.Seek, seam.Fork)
