@@ -429,6 +429,44 @@ def test_a_fault_healed_by_hand_and_saved_does_the_same_again(text, tmp_path):
     assert again.ended_at == playback.run.outcome.ended_at, path.read_text()
 
 
+HEALING = """
+[heal]
+at = "40ms"
+[[fault]]
+kind = "partition"
+groups = [["t0"]]
+at = "10ms"
+[[fault]]
+kind = "pause"
+node = "people/t1"
+at = "20ms"
+duration = "9s"
+[[fault]]
+kind = "crash"
+node = "s0"
+after = {event = "restore.completed"}
+[workload]
+tables = 2
+"""
+
+
+def test_a_permanent_fault_healed_after_everything_else_has_healed_is_saved_as_it_was(tmp_path):
+    playback = a_playback(HEALING, is_paused=True)
+    play_to(playback, "incremental.started")
+    playback.command(seam.Inject(A_DROP))
+    playback.command(seam.Seek(at=WALL_NS + 300 * MS))
+    while playback.status.state == "seeking":
+        playback.drain()
+    assert playback.command(seam.Heal("hand 1")).is_done
+    playback.command(seam.Resume())
+    play_out(playback)
+
+    again, path = save_and_run(playback, tmp_path)
+
+    assert playback.run.state == again.state == "completed"
+    assert again.ended_at == playback.run.outcome.ended_at, path.read_text()
+
+
 def test_what_an_operator_does_is_saved_as_well(tmp_path):
     playback = a_playback(is_paused=True)
     play_to(playback, "incremental.completed")

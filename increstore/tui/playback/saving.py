@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from increstore.errors import ScenarioError
-from increstore.scenario.by_hand import as_played, expecting
+from increstore.scenario.as_played import as_played, expecting
 from increstore.scenario.load import parse_scenario
 from increstore.scenario.text import to_toml
 from increstore.tui.playback.seam import CommandResult
