@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from increstore.journal import JournalEvent
+    from increstore.scenario.model import Scenario
     from increstore.simulation.run import SimulatedOutcome
     from increstore.simulation.setting import Setting
 
@@ -49,7 +50,10 @@ def verdict_of(
 ) -> Verdict:
     """What the outcome is worth. Marks are not asked for when a crash was forced upon the run."""
     model = setting.workload.model
-    failure = find_failure(setting.scenario, outcome, model.rows_after(model.last_incremental))
+    scenario = setting.scenario
+    if crash_at and _is_spared(scenario, outcome):
+        scenario = scenario.with_part("expect", outcome=outcome.state, reason="")
+    failure = find_failure(scenario, outcome, model.rows_after(model.last_incremental))
     if crash_at and failure is not None and failure.kind is FailureKind.MARK:
         failure = None
     return Verdict(
@@ -70,6 +74,15 @@ def verdict_of(
         evidence=outcome.evidence,
         reached=outcome.reached,
     )
+
+
+def _is_spared(scenario: Scenario, outcome: SimulatedOutcome) -> bool:
+    """Whether a forced crash has kept the run from the trouble that the scenario is about.
+
+    Then it may end well after all, or by another reason; one that must complete still must.
+    """
+    has_ended = outcome.state != "running"
+    return has_ended and scenario.expect.outcome != "completed" and bool(outcome.not_reached)
 
 
 def crashed_verdict(path: str, mode: str, seed: int, error: BaseException) -> Verdict:

@@ -8,8 +8,13 @@ import pytest
 
 from increstore.errors import ExitCode
 from increstore.judging.violation import InvariantViolated
+from increstore.proving.everywhere import plan_crashes
+from increstore.proving.simulated import run_simulated
+from increstore.proving.tasks import run_task
 from increstore.proving.verdict import Failure, FailureKind, Verdict, find_failure
 from increstore.scenario.load import parse_scenario
+
+from .builders import a_scenario_file
 
 ROWS = {"orders": {(1,): {"amount": 5}, (2,): {"amount": None}}}
 
@@ -97,3 +102,40 @@ def test_the_replay_command_names_all_the_run_depends_on():
     assert verdict.replay_command() == (
         "increstore run 'my scenarios/a.toml' --on simulation --seed 7 --crash-at 3,9"
     )
+
+
+LOST_SEAL = """[policy]
+repeat = "200ms"
+backoff = "100ms"
+[[fault]]
+id = "older"
+kind = "crash"
+node = "orders/t1"
+after = { event = "incremental.started", incremental = 2 }
+restart_after = "50ms"
+rollback = 3
+[expect]
+outcome = "paused"
+reason = "to be sealed first"
+reached = ["fault: older"]
+"""
+
+
+def test_a_forced_crash_may_keep_a_run_from_the_trouble_it_is_about(tmp_path):
+    """The target that is to lose its disk is down when it would be struck: the fault is skipped."""
+    path = str(a_scenario_file(tmp_path, LOST_SEAL))
+    crashes = plan_crashes(path, 0, run_simulated(path, 0).points, pairs_max=0)
+
+    verdicts = [run_task(task) for task in crashes.tasks()]
+
+    assert run_simulated(path, 0).is_green
+    assert "completed" in {verdict.state for verdict in verdicts}
+    assert [v.failure for v in verdicts if v.state == "completed" and not v.is_green] == []
+
+
+def test_a_forced_crash_is_no_excuse_for_a_run_that_must_complete(tmp_path):
+    path = str(a_scenario_file(tmp_path, LOST_SEAL.partition("[expect]")[0]))
+
+    verdict = run_simulated(path, 0, crash_at=(5,))
+
+    assert verdict.failure.kind is FailureKind.OUTCOME
