@@ -117,9 +117,10 @@ def bindings(where: str = EVERYWHERE) -> list[Binding]:
 def key_names(keys: str) -> str:
     """The keys as people call them: `question_mark,f1` is `? F1`."""
     names = {
-        "question_mark": "?", "slash": "/", "plus": "+", "equals_sign": "=", "minus": "-",
-        "exclamation_mark": "!", "comma": ",", "full_stop": ".", "left_square_bracket": "[",
-        "right_square_bracket": "]", "escape": "Esc", "space": "Space", "enter": "Enter",
+        "question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "minus": "-",
+        "equals_sign": "=", "exclamation_mark": "!", "comma": ",", "full_stop": ".",
+        "left_square_bracket": "[", "right_square_bracket": "]", "escape": "Esc",
+        "space": "Space", "enter": "Enter",
     }  # fmt: skip
     return " ".join(
         names.get(key, key.upper() if key.startswith("f") and key[1:].isdigit() else key)

@@ -104,14 +104,16 @@ class Dashboard:
 
 
 @asynccontextmanager
-async def dashboard(playback, size=(80, 24), **options):
-    """An app over this source, after its first tick."""
+async def dashboard(playback, size=(80, 24), *, fails=False, **options):
+    """An app over this source, after its first tick. `fails`: it is meant to."""
     app = WatchApp(playback, ticks=False, **options)
     async with app.run_test(size=size) as pilot:
         found = Dashboard(app, pilot)
         await pilot.pause()
         await found.tick()
         yield found
+    if app.failure is not None and not fails:
+        raise app.failure
 
 
 def run(coroutine):

@@ -81,8 +81,11 @@ def strip_of(parts: list[Part], width: int, base: Style) -> Strip:
     return strip.apply_style(base)
 
 
-class Titled(Widget):
-    """A widget with a border whose title is of parts too."""
+class Titled:
+    """Mixed into a widget with a border: its title is of parts too.
+
+    Not a widget itself: Textual takes the style sheet of a widget's first base alone.
+    """
 
     _title: tuple[Part, ...] = ()
 
@@ -90,7 +93,7 @@ class Titled(Widget):
         """Show this title. To set the same one again would paint the whole widget anew."""
         if parts != self._title:
             self._title = parts
-            self.border_title = Text.assemble(*parts)
+            cast("Widget", self).border_title = Text.assemble(*parts)
 
 
 class Lines(Widget):
