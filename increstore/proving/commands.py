@@ -34,6 +34,8 @@ class Commands:
     reason: str = ""
     chair: Chair | None = None
     """Where the coordinator of the last command sat."""
+    refusal: IncrestoreError | None = None
+    """Why it could not even begin, when it is refused."""
     _limit: trio.CancelScope = field(default_factory=trio.CancelScope)
 
     async def run(self, limit_s: float) -> bool:
@@ -76,7 +78,7 @@ class Commands:
         try:
             prepared = await trio.to_thread.run_sync(prepare, self.request)
         except IncrestoreError as error:
-            self.state, self.reason = "refused", str(error)
+            self.state, self.reason, self.refusal = "refused", str(error), error
             return self.state
         with prepared.directory:
             prepared.log.close()  # Every life of the coordinator opens it for itself.

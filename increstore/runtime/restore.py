@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -19,6 +20,7 @@ from increstore.protocol.source_shard import SourceConfig
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.barrier import LOOK_PERIOD_S, BarrierTeller
 from increstore.runtime.cluster import host_shards, source_names, target_names, topology_of
+from increstore.runtime.control import RestoreControl
 from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
 from increstore.runtime.narrate import narrate_plan
@@ -28,8 +30,10 @@ from increstore.runtime.tuning import tune_process
 from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from increstore.chain.plan import RestorePlan
     from increstore.journal import Journal
-    from increstore.runtime.control import RestoreControl
     from increstore.runtime.early import EarlyPages
     from increstore.runtime.prepare import Prepared
     from increstore.store.target import TargetDirectory
@@ -55,11 +59,13 @@ def run_restore(
     started: WorkerNursery | None = None,
     early: EarlyPages | None = None,
     control: RestoreControl | None = None,
+    *,
+    heeds_signals: bool = True,
 ) -> Outcome:
     """Restore until the end, a pause or a signal; over TCP in workers from `started`.
 
-    In memory it begins with the pages in `early`, which are read no further. With `control` it
-    listens to that instead of signals, and may run in any thread.
+    In memory it begins with the pages in `early`, which are read no further. Who holds `control`
+    can stop it, too. It may run in any thread when it does not heed signals.
 
     Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
     """
@@ -68,7 +74,8 @@ def run_restore(
         early.stop()
     try:
         nursery = started or WorkerNursery()
-        return trio.run(_run, prepared, config, journal, nursery, early, control)
+        reins = control or RestoreControl()
+        return trio.run(_run, prepared, config, journal, nursery, early, reins, heeds_signals)
     except BaseExceptionGroup as group:
         # A target that was taken away makes all kinds of errors: they are not the cause.
         prepared.directory.require_in_place()
@@ -81,7 +88,8 @@ async def _run(
     journal: Journal,
     started: WorkerNursery,
     early: EarlyPages | None,
-    control: RestoreControl | None,
+    control: RestoreControl,
+    heeds_signals: bool,
 ) -> Outcome:
     topology = topology_of(prepared.plan, prepared.job.restore)
     core = Coordinator(
@@ -95,9 +103,10 @@ async def _run(
     was_complete = core.state is RestoreState.COMPLETED
     if not was_complete:
         history, mode = prepared.history, prepared.request.on
-        journal.about.update(about(prepared))
+        journal.about.update(about_plan(prepared.plan))
         narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), history, mode)
-        await _until_it_ends(prepared, core, journal, started, early, control)
+        work = partial(_work, prepared, core, journal, started, early, control)
+        await _until_it_ends(work, journal, control, heeds_signals=heeds_signals)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()
         await _tidy_up(prepared)
@@ -111,28 +120,26 @@ async def _tidy_up(prepared: Prepared) -> None:
         nursery.start_soon(trio.to_thread.run_sync, prepared.log.close)
 
 
-def about(prepared: Prepared) -> dict[str, object]:
+def about_plan(plan: RestorePlan) -> dict[str, object]:
     """What people want to know of a run, beside who takes part."""
-    return {"collection": str(prepared.plan.collection), "backups": list(prepared.plan.backups)}
+    return {"collection": str(plan.collection), "backups": list(plan.backups)}
 
 
 async def _until_it_ends(
-    prepared: Prepared,
-    core: Coordinator,
+    work: Callable[[], Awaitable[None]],
     journal: Journal,
-    started: WorkerNursery,
-    early: EarlyPages | None,
-    control: RestoreControl | None,
+    control: RestoreControl,
+    *,
+    heeds_signals: bool,
 ) -> None:
-    work = trio.CancelScope()
+    scope = trio.CancelScope()
+    control.attach(lambda: _interrupt(scope, journal, "the dashboard"))
     async with trio.open_nursery() as nursery:
-        if control is not None:
-            control.attach(lambda: _interrupt(work, journal, "the dashboard"))
-        else:
+        if heeds_signals:
             # Outside of what it cancels: it must hear a second signal while the work winds down.
-            nursery.start_soon(_stop_on_signal, work, journal)
-        with work:
-            await _work(prepared, core, journal, started, early, control)
+            nursery.start_soon(_stop_on_signal, scope, journal)
+        with scope:
+            await work()
         nursery.cancel_scope.cancel()
 
 
@@ -142,7 +149,7 @@ async def _work(
     journal: Journal,
     started: WorkerNursery,
     early: EarlyPages | None,
-    control: RestoreControl | None,
+    control: RestoreControl,
 ) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_tell_what_is_awaited, core, journal)
@@ -161,7 +168,7 @@ async def _run_in_memory(
     core: Coordinator,
     journal: Journal,
     early: EarlyPages | None,
-    control: RestoreControl | None,
+    control: RestoreControl,
 ) -> None:
     transport = MemoryTransport()
     shards = [*source_names(prepared.plan), *target_names(prepared.plan)]

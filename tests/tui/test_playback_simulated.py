@@ -3,15 +3,12 @@ is done again by a fork, a seek back, and a saved scenario."""
 
 from __future__ import annotations
 
-import re
-import tomllib
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from increstore.scenario.faults import FAULT_MODELS
 from increstore.scenario.load import load_scenario, parse_scenario
 from increstore.simulation.observing import WALL_NS
 from increstore.simulation.run import simulate
@@ -19,6 +16,7 @@ from increstore.simulation.setting import prepare_setting
 from increstore.tui.playback import seam
 from increstore.tui.playback.simulated import SimPlayback
 from tests.tui.clocks import HandClock
+from tests.tui.faults import a_fault
 
 MS = 1_000_000
 HEADER = 'format = 1\ntitle = "t"\nwhy = "w"\n'
@@ -53,12 +51,6 @@ times = 2
 
 def a_scenario(text=""):
     return parse_scenario(HEADER + text, "test")
-
-
-def a_fault(text):
-    """A fault as a file would have it, its keys one after the other."""
-    raw = tomllib.loads(re.sub(r" (?=[a-z_]+=)", "\n", text))
-    return FAULT_MODELS[raw["kind"]].model_validate(raw, context={"file": True})
 
 
 def a_playback(text="", seed=0, **options):

@@ -60,8 +60,11 @@ class RestoreEngine:
         journal: Journal,
         started: WorkerNursery | None = None,
         early: EarlyPages | None = None,
+        *,
+        heeds_signals: bool = False,
     ) -> None:
-        """Others may have subscribed to the journal; none that minds another thread."""
+        """Others may have subscribed to the journal; none that minds another thread. Only where
+        it runs in the main thread can it heed signals."""
         self.outcome: Outcome | None = None
         """Once it has ended."""
         self._prepared = prepared
@@ -70,6 +73,7 @@ class RestoreEngine:
         self._started = started
         self._early = early
         self._control = RestoreControl()
+        self._heeds_signals = heeds_signals
 
     @property
     def title(self) -> str:
@@ -83,7 +87,13 @@ class RestoreEngine:
     def run(self, put: Callable[[JournalEvent], None]) -> str:
         self._journal.subscribe(put, details=True)
         self.outcome = run_restore(
-            self._prepared, self._config, self._journal, self._started, self._early, self._control
+            self._prepared,
+            self._config,
+            self._journal,
+            self._started,
+            self._early,
+            self._control,
+            heeds_signals=self._heeds_signals,
         )
         return _say(self.outcome)
 

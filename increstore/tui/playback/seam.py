@@ -7,7 +7,8 @@ Rules of this file, for sources and for whoever draws:
   next `drain` comes with another `History` object, whose events are the new past: compare by `is`.
 - All that is known of an event is among its `facts`, whatever the source: details are merged in.
 - `can` says what `command` understands; what a source cannot do is answered, never raised.
-- `stop` may be called at any time, also before `start` and again: it always leaves nothing behind.
+- `stop` may be called at any time, also before `start` and again: it always leaves nothing behind,
+  and nothing comes any more.
 """
 
 from __future__ import annotations

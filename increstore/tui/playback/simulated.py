@@ -64,6 +64,7 @@ class SimPlayback:
         self._known: tuple[int, int] | None = None
         """Events, and the time of the last, that were played before a seek back."""
         self._forks = 0
+        self._is_stopped = False
 
     @classmethod
     def of_file(cls, path: Path, seed: int | None = None, **options: Any) -> SimPlayback:
@@ -118,12 +119,12 @@ class SimPlayback:
         self._player.pace.rest()
 
     def stop(self) -> None:
-        """There is nothing beside us that could go on."""
+        self._is_stopped = True
 
     def drain(
         self, limit: int = seam.DRAIN_EVENTS_MAX, budget_ns: int = seam.DRAIN_BUDGET_NS
     ) -> list[JournalEvent]:
-        return self._player.drain(limit, budget_ns, self._clock)
+        return [] if self._is_stopped else self._player.drain(limit, budget_ns, self._clock)
 
     def _say_end(self) -> str:
         outcome = self._run.outcome

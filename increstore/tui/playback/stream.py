@@ -125,8 +125,8 @@ class StreamPlayback:
         deadline = self._clock() + budget_ns * (BEHIND_BUDGET if self._is_behind else 1)
         taken: list[JournalEvent] = []
         self._look()
-        self._is_behind = True
-        while len(taken) < limit and self._clock() < deadline:
+        self._is_behind = not self._is_stopped
+        while self._is_behind and len(taken) < limit and self._clock() < deadline:
             if not self._ahead and not self._read():
                 self._is_behind = False
                 break

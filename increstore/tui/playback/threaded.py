@@ -49,6 +49,7 @@ class ThreadPlayback:
         self._outcome = ""
         self._error: BaseException | None = None
         self._is_error_raised = False
+        self._is_stopped = False
 
     @classmethod
     def of_scenario(cls, path: Path, mode: str, seed: int) -> ThreadPlayback:
@@ -85,8 +86,10 @@ class ThreadPlayback:
         )
 
     def _state(self) -> seam.State:
-        if not self._has_ended.is_set() or not self._ring.is_empty:
-            return "running" if self._thread.ident is not None else "connecting"
+        if self._thread.ident is None:
+            return "connecting"
+        if not self._has_ended.is_set() or not (self._ring.is_empty or self._is_stopped):
+            return "running"  # Its end is shown when all that led there has been.
         return "ended" if self._error is None else "failed"
 
     def history(self) -> History:
@@ -100,6 +103,7 @@ class ThreadPlayback:
 
     def stop(self) -> None:
         """Raises: what the engine failed with, once; EngineStuck when it does not end."""
+        self._is_stopped = True
         self._engine.stop()
         if self._thread.ident is not None:
             self._thread.join(JOIN_S_MAX)
@@ -129,7 +133,7 @@ class ThreadPlayback:
     ) -> list[JournalEvent]:
         began = self._clock()
         taken: list[JournalEvent] = []
-        while len(taken) < limit:
+        while len(taken) < limit and not self._is_stopped:
             events = [whole(event) for event in self._ring.take(min(SLICE, limit - len(taken)))]
             for event in events:
                 self._history.append(event)

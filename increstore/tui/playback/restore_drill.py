@@ -1,0 +1,38 @@
+"""The engine of a real restore that may be broken by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from increstore.proving.drilled import SEED, run_drill
+from increstore.tui.playback.drill_engine import Drilled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from increstore.journal import Journal, JournalEvent
+    from increstore.protocol.coordinator import CoordinatorConfig
+    from increstore.proving.commands import Commands
+    from increstore.runtime.request import RestoreRequest
+
+
+class RestoreDrillEngine(Drilled):
+    """One command; what it made durable is there for the next one, drill or not."""
+
+    def __init__(
+        self, request: RestoreRequest, config: CoordinatorConfig, journal: Journal
+    ) -> None:
+        title = f"{request.collection.name} into {request.target} (a drill)"
+        super().__init__(title, request.on, SEED)
+        self.ended: Commands | None = None
+        """Once it has: how, and where the coordinator sat."""
+        self._request = request
+        self._config = config
+        self._journal = journal
+
+    def run(self, put: Callable[[JournalEvent], None]) -> str:
+        self._put = put
+        ended = self.ended = run_drill(self._request, self._config, self._journal, self)
+        if ended.state == "running":
+            return "interrupted; the same command goes on"
+        return f"{ended.state}: {ended.reason}" if ended.reason else ended.state
