@@ -109,6 +109,7 @@ def _sent_by_source(truth: Truth, checks: Checks, take: Callable[[int, Stream, A
 
 
 def _ask_for_watermark(now: int, stream: Stream, message: m.OpenStream) -> None:
+    stream.ask()
     if not stream.asks:
         stream.asks_since = now
     stream.asks += 1
@@ -251,7 +252,7 @@ def _answered(truth: Truth, checks: Checks) -> Tell:
             return
         for check in checks:
             check(now, stream, message)
-        stream.told = max(stream.told, message.watermark)
+        stream.hear(message.watermark)
 
     return tell
 

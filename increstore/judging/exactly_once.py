@@ -131,6 +131,18 @@ class ExactlyOnce(Monitor):
                 f"restore {record.restore} was accepted; expected {self.truth.restore}",
             )  # fmt: skip
 
+    @invariant("E7", "nothing-known-is-sent-again", "sent ApplyChanges")
+    def nothing_known_is_sent_again(self, now: int, stream: Stream, message: ApplyChanges) -> None:
+        """What a target has told a source to be applied, that source does not send again in the
+        same attempt, as long as it lives: a new life sends only what the target does not have."""
+        source = stream.source
+        if message.order <= stream.known and stream.known_in == source.life and not source.is_blind:
+            raise self.violated(
+                "E7", now, source.name,
+                f"batch {message.order} of {stream} was sent although {stream.target.name} "
+                f"has told that {stream.known} are applied",
+            )  # fmt: skip
+
 
 def _batch(rows: int, digest: int) -> str:
     return f"{rows} rows (digest {digest:016x})"

@@ -82,7 +82,8 @@ class Stream:
 
     __slots__ = (
         "admitted", "answers", "asks", "asks_since", "attempt", "best", "end", "incremental",
-        "opens", "owed", "recovered", "sent", "source", "target", "told", "totals",
+        "known", "known_in", "opens", "owed", "recovered", "sent", "source", "target", "told",
+        "totals",
     )  # fmt: skip
 
     def __init__(self, target: Target, source: Source, scan: ScanId, owed: Owed) -> None:
@@ -108,13 +109,27 @@ class Stream:
         self.admitted: dict[int, tuple[int, int]] = {}
         """Of the batches that the target was given for whom it obeys, and has not applied yet."""
         self.told = 0
-        """The highest watermark that the source has heard of."""
+        """The highest watermark that the source has ever heard of."""
+        self.known = 0
+        """The same, of its life `known_in`, since it has asked in that life."""
+        self.known_in = 0
         self.asks = 0
         """`OpenStream` sent since `asks_since`."""
         self.asks_since = 0
 
     def __str__(self) -> str:
         return f"incremental {self.incremental}, {self.source.name}, attempt {self.attempt}"
+
+    def ask(self) -> None:
+        """The source asks where the target stands."""
+        if self.known_in != self.source.life:
+            self.known_in, self.known = self.source.life, 0
+
+    def hear(self, watermark: int) -> None:
+        """The source hears where the target stands; before it has asked, it has no ears for it."""
+        self.told = max(self.told, watermark)
+        if self.known_in == self.source.life:
+            self.known = max(self.known, watermark)
 
     def owed_at(self, order: int) -> Totals | None:
         """What the first `order` batches must be, when those pages were read."""
@@ -137,6 +152,7 @@ class Stream:
         """The target has come up with this; returns how many rows were never seen before."""
         watermark = 0 if state is None else state.watermark
         self.end = self.recovered = watermark
+        self.known = min(self.known, watermark)  # What a fault has taken away must come again.
         if state is None:
             return 0
         self.totals.setdefault(watermark, (state.rows, state.digest))
@@ -151,8 +167,8 @@ class Source:
     """A source shard; all of it is volatile."""
 
     __slots__ = (
-        "asked", "cancels", "generation", "incarnation", "is_blind", "is_up", "name", "reads",
-        "reports", "spoken", "table",
+        "asked", "cancels", "generation", "incarnation", "is_blind", "is_up", "life", "name",
+        "reads", "reports", "spoken", "table",
     )  # fmt: skip
 
     def __init__(self, name: str, table: TableTopology) -> None:
@@ -162,10 +178,13 @@ class Source:
         self.is_up = True
         self.is_blind = False
         """Whether something it did may not have been told (see `Judge.lost_sight`)."""
+        self.life = 0
+        """Rises with whatever makes it forget what targets have told it."""
         self.forget()
 
     def forget(self) -> None:
         """A new life knows nothing."""
+        self.life += 1
         self.generation = 0
         """The highest that it was told of."""
         self.cancels = 0
@@ -181,6 +200,7 @@ class Source:
 
     def stop(self) -> None:
         """It was told to stop, or to go back, and forgets what it was doing."""
+        self.life += 1
         self.cancels += 1
         self.reports.clear()
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from increstore.protocol.messages import ApplyChanges, CancelRestore, OpenStream, ScanProgress
+from increstore.protocol.messages import (
+    ApplyChanges,
+    CancelRestore,
+    ChangesApplied,
+    OpenStream,
+    ScanProgress,
+    StreamOpened,
+)
 from increstore.protocol.records import RestoreAccepted, RestoreFailed
 
 from .story import (
@@ -95,3 +102,29 @@ def test_e6_another_restore_is_accepted_here():
     story = Story()
     with caught("E6", "restore other was accepted; expected restore-1"):
         story.record(RestoreAccepted("other", "plan-1", story.wall))
+
+
+def test_e7_a_batch_that_is_known_to_be_applied_is_sent_again():
+    story = a_story().ask(S0).read(S0).open(T0, S0)
+    story.send_batch(1)
+    story.apply(1)
+    story.send_batch(1)  # Nobody has told the source yet.
+    story.say(T0, S0, ChangesApplied(scan_id(), 1, 1))
+    with caught("E7", "batch 1 of incremental 0, orders/s0, attempt 1", "that 1 are applied"):
+        story.send_batch(1)
+
+
+def test_e7_another_life_knows_nothing_until_it_has_asked():
+    story = a_story().ask(S0).read(S0).open(T0, S0)
+    story.send_batch(1)
+    story.apply(1)
+    story.say(T0, S0, ChangesApplied(scan_id(), 1, 1))
+    story.crash(S0)
+    story.start(S0, incarnation=2)
+    story.say(T0, S0, ChangesApplied(scan_id(), 1, 1))  # Nothing that it has ears for yet.
+    story.ask(S0)
+    story.say(S0, T0, OpenStream(scan_id(), 1))
+    story.send_batch(1)
+    story.say(T0, S0, StreamOpened(scan_id(), 1, 1))
+    with caught("E7", "orders/t0 has told that 1 are applied"):
+        story.send_batch(1)
