@@ -79,6 +79,8 @@ class History:
             self._marks["notification"].append(number)
         self._tail.append(event)
         if len(self._tail) >= CHUNK_EVENTS:
+            # Whoever draws looks at the newest events next: not to be unpacked for that.
+            self._at_hand = (len(self._packed), self._tail)
             self._packed.append(_pack(self._tail))
             self._tail = []
         self.live.apply(event)

@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from increstore.tui.widgets.painting import Brush, Part, Titled, strip_of, watch_app
+from increstore.tui.widgets.tail import show_end
 from increstore.view.filters import EventFilter
 from increstore.view.history import TROUBLE
 from increstore.view.plain import SAMPLES
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LOOK_BACK_MAX = 50_000
 MATCHES_MAX = 20_000
+AT_HAND_MAX = 500
 NODE_WIDTH = 11
 LONG = 30
 """A list that is longer as text is told by its length."""
@@ -51,6 +53,8 @@ class EventLog(Titled, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._node = node
         self._matches: list[int] = []
+        self._at_hand: dict[int, JournalEvent] = {}
+        """The newest matches: what is at the end is painted most, and need not be sought."""
         self._looked_at = 0
         self._of: tuple[object, ...] = ()
         self._began = 0
@@ -64,16 +68,19 @@ class EventLog(Titled, ScrollView, can_focus=True):
         if key != self._of:
             self._of = key
             self._matches = []
+            self._at_hand = {}
             self._looked_at = max(0, shown - LOOK_BACK_MAX)
         if shown == self._looked_at and self._matches:
             return
         test = chosen.compile()
         shows_all = bool(chosen.text.strip())
-        for index in range(self._looked_at, shown):
-            event = history.event(index)
+        for index, event in enumerate(history.events(self._looked_at, shown), self._looked_at):
             if (shows_all or event.name not in SAMPLES) and test(event):
                 self._matches.append(index)
+                self._at_hand[index] = event
         del self._matches[:-MATCHES_MAX]
+        for index in [*self._at_hand][:-AT_HAND_MAX]:
+            del self._at_hand[index]
         self._looked_at, self._began = shown, view.started_at
         self._show_end(chosen)
 
@@ -84,7 +91,7 @@ class EventLog(Titled, ScrollView, can_focus=True):
         return EventFilter(chosen.text, chosen.only_trouble, node)
 
     def _show_end(self, chosen: EventFilter) -> None:
-        self.virtual_size = Size(0, len(self._matches))
+        self._grow_to(len(self._matches))
         self._set_title(chosen)
         self._to_the_end()
         self.refresh()
@@ -102,10 +109,18 @@ class EventLog(Titled, ScrollView, can_focus=True):
             told.append("tail off")
         self.retitle(("  ".join(told), Style.null()))
 
+    def _grow_to(self, lines: int) -> None:
+        size = Size(0, lines)
+        if not self.show_vertical_scrollbar or lines < self.size.height:
+            self.virtual_size = size
+            return
+        # A log that is longer than its box only gets longer: nothing has to be laid out anew.
+        self.set_reactive(ScrollView.virtual_size, size)
+        self.vertical_scrollbar.window_virtual_size = lines
+
     def _to_the_end(self) -> None:
         if watch_app(self).follows_tail:
-            # Forced: the bar, without which nothing is scrolled, comes only with the next layout.
-            self.scroll_end(animate=False, immediate=True, force=True)
+            show_end(self)
 
     def on_resize(self) -> None:
         """More room above, or less: the newest event stays the last line."""
@@ -152,7 +167,8 @@ class EventLog(Titled, ScrollView, can_focus=True):
         width = self.size.width
         if not 0 <= row < len(self._matches):
             return Strip.blank(width, self.rich_style)
-        event = watch_app(self).history.event(self._matches[row])
+        index = self._matches[row]
+        event = self._at_hand.get(index) or watch_app(self).history.event(index)
         return strip_of(self._parts(Brush(self), event), width, self.rich_style)
 
     def _parts(self, brush: Brush, event: JournalEvent) -> list[Part]:

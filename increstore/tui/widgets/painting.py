@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol, cast
 
 from rich.segment import Segment
@@ -75,7 +77,9 @@ def watch_app(widget: Widget) -> WatchApp:
 
 def strip_of(parts: list[Part], width: int, base: Style) -> Strip:
     """One line of exactly `width` cells on the widget's own background."""
-    segments = [Segment(text, style) for text, style in parts if text]
+    # Neighbours of one style are one segment: a line of a thousand cells is soon painted.
+    runs = groupby((part for part in parts if part[0]), itemgetter(1))
+    segments = [Segment("".join(text for text, _ in run), style) for style, run in runs]
     strip = Strip(segments).adjust_cell_length(width)
     # Without the widget's own style, light themes show black where nothing is written.
     return strip.apply_style(base)

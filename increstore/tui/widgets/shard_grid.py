@@ -166,7 +166,7 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
         mark = Style(bold=True, reverse=True) if is_selected else Style.null()
         cell = self._grid.cell
         if cell == NARROW:
-            return [(glyph, style + mark), (" ", Style.null())]
+            return [(f"{glyph} ", style + mark)]
         name = [(glyph, style), (" ", Style.null())]
         if cell < WIDE:
             return _padded([*name, (shard.short, mark)], cell)
