@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 from increstore.judging.completion import Completion
@@ -18,7 +19,12 @@ from increstore.judging.resources import Resources
 from increstore.judging.stale import Stale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from increstore.judging.monitor import Invariant, Monitor
+
+    Law = tuple[str, type[Monitor], Callable[..., None]]
+    """The id of an invariant, who judges it, and the method of it that does."""
 
 MONITORS: tuple[type[Monitor], ...] = (
     Order,
@@ -37,6 +43,16 @@ MONITORS: tuple[type[Monitor], ...] = (
 INVARIANTS: tuple[Invariant, ...] = tuple(
     law for monitor in MONITORS for law in monitor.invariants()
 )
+
+
+@cache
+def laws_by_observation() -> tuple[tuple[str, tuple[Law, ...]], ...]:
+    """What is to be called for each observation, in the order of the monitors."""
+    found: dict[str, list[Law]] = {}
+    for monitor in MONITORS:
+        for identity, observation, check in monitor.checks():
+            found.setdefault(observation, []).append((identity, monitor, check))
+    return tuple((observation, tuple(laws)) for observation, laws in found.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,10 @@ A driver calls one method for each thing that happens, in the order in which thi
 
 from __future__ import annotations
 
+from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from increstore.judging.catalogue import MONITORS
+from increstore.judging.catalogue import MONITORS, laws_by_observation
 from increstore.judging.config import JudgeConfig
 from increstore.judging.dispatch import receipts, sendings
 from increstore.judging.truth import Truth
@@ -44,7 +45,8 @@ if TYPE_CHECKING:
     from increstore.protocol.target_state import TargetState
     from increstore.protocol.topology import Topology
 
-    Checks = tuple[Callable[..., None], ...]
+    Check = Callable[..., None]
+    Checks = tuple[Check, ...]
 
 __all__ = ["Judge", "JudgeConfig"]
 
@@ -72,30 +74,39 @@ class Judge:
         self.counts: dict[str, int] = {}
         """How often each invariant was judged, by id; empty unless it is counting."""
         self._checks: dict[str, Checks] = self._gather(only, counting)
-        self._sent = sendings(self.truth, self._checks_of)
-        self._received = receipts(self.truth, self._checks_of)
+        self.sendings = sendings(self.truth, self._checks_of)
+        """What `sent` calls, by the class of the message: for drivers in a hurry."""
+        self.receipts = receipts(self.truth, self._checks_of)
+        """What `received` calls, by the class of the message."""
         self._recorded: dict[type, Checks] = {}
         self._applied = self._checks_of("applied")
         self._stepped = self._checks_of("stepped")
         if self.config.progress_within_ns is not None:
             self._stepped += self._checks_of("stepped and bounded")
-        self._stepped_by = {
-            kind: self._checks_of(f"stepped {kind.__name__}") for kind in (PageRead, OperatorAsked)
+        self._stepped_by: dict[type, Checks] = {
+            OperatorAsked: self._checks_of("stepped OperatorAsked")
         }
+        if self.config.bytes_held_max is not None:
+            self._stepped_by[PageRead] = self._checks_of("stepped PageRead")
         self._read = self._checks_of("scan_read")
 
     def _gather(self, only: Sequence[str] | None, counting: bool) -> dict[str, Checks]:
-        checks: dict[str, Checks] = {}
-        for kind in MONITORS:
-            for identity, observation, check in kind(self.truth, self.config).checks():
-                if only is None or identity in only:
-                    if counting:
-                        self.counts.setdefault(identity, 0)
-                        check = self._counting(identity, check)
-                    checks[observation] = (*checks.get(observation, ()), check)
-        return checks
+        monitors = {kind: kind(self.truth, self.config) for kind in MONITORS}
+        found = {}
+        for observation, laws in laws_by_observation():
+            checks = [
+                MethodType(check, monitors[kind])
+                if not counting
+                else self._counting(identity, MethodType(check, monitors[kind]))
+                for identity, kind, check in laws
+                if only is None or identity in only
+            ]
+            found[observation] = tuple(checks)
+        return found
 
-    def _counting(self, identity: str, check: Callable[..., None]) -> Callable[..., None]:
+    def _counting(self, identity: str, check: Check) -> Check:
+        self.counts.setdefault(identity, 0)
+
         def counted(*told: Any) -> None:
             self.counts[identity] += 1
             check(*told)
@@ -174,9 +185,8 @@ class Judge:
             self.truth.decided_at = now
         for check in self._stepped:
             check(now, node, core, event, ready)
-        kind = type(event)
-        if kind in self._stepped_by:
-            for check in self._stepped_by[kind]:
+        if event.__class__ in self._stepped_by:
+            for check in self._stepped_by[event.__class__]:
                 check(now, node, core, event, ready)
             if isinstance(event, OperatorAsked):
                 self.operated(now, event.verb, event.value)
@@ -207,11 +217,11 @@ class Judge:
 
     def sent(self, now: int, sender: str, receiver: str, message: Message) -> None:
         """A core says something, after the records of the same step."""
-        self._sent[type(message)](now, sender, receiver, message)
+        self.sendings[type(message)](now, sender, receiver, message)
 
     def received(self, now: int, sender: str, receiver: str, message: Message) -> None:
         """The message is given to the receiver's core."""
-        self._received[type(message)](now, sender, receiver, message)
+        self.receipts[type(message)](now, sender, receiver, message)
 
     def scan_read(
         self,

@@ -98,12 +98,12 @@ class Monitor:
             if name
         )
 
-    def checks(self) -> Iterator[tuple[str, str, Callable[..., None]]]:
-        """(invariant, observation, what to call) of each."""
-        for method, (identity, _, observations) in self._marks():
-            bound = getattr(self, method.__name__)
+    @classmethod
+    def checks(cls) -> Iterator[tuple[str, str, Callable[..., None]]]:
+        """(invariant, observation, method to call) of each."""
+        for method, (identity, _, observations) in cls._marks():
             for observation in observations:
-                yield identity, observation, bound
+                yield identity, observation, method
 
     @classmethod
     def _marks(cls) -> Iterator[tuple[Any, tuple[str, str, tuple[str, ...]]]]:

@@ -73,13 +73,15 @@ class Resources(Monitor):
     def no_storm(self, now: int, node: str, core: Any, event: Event, ready: Ready) -> None:
         """A node asks to be woken later, never now or in the past; and no question is repeated more
         often than its patience allows."""
-        if ready.wake_at is not None and ready.wake_at <= now and not self.truth.clocks_changed:
+        wake_at = ready.wake_at
+        if wake_at is not None and wake_at <= now and not self.truth.clocks_changed:
             raise self.violated(
-                "R4", now, node, f"it wants to be woken at {ready.wake_at}, which is not later"
+                "R4", now, node, f"it wants to be woken at {wake_at}, which is not later"
             )
         if now != self._moment:
             self._moment = now
-            self._steps = 0
+            self._steps = 1
+            return
         self._steps += 1
         if self._steps > self.config.steps_at_once_max:
             raise self.violated(

@@ -33,14 +33,13 @@ class Outbox:
 
     def take(self, wake_at: int | None) -> Ready:
         """Everything gathered since the last call, as one `Ready`."""
-        records, effects, messages = self._records, self._effects, self._messages
-        ready = Ready(
-            tuple(records) if records else (),
-            tuple(effects) if effects else (),
-            tuple(messages) if messages else (),
-            wake_at,
-        )
-        records.clear()
-        effects.clear()
-        messages.clear()
-        return ready
+        records: tuple[Record, ...] = ()
+        effects: tuple[Effect, ...] = ()
+        messages: tuple[tuple[str, Message], ...] = ()
+        if self._records:
+            records, self._records = tuple(self._records), []
+        if self._effects:
+            effects, self._effects = tuple(self._effects), []
+        if self._messages:
+            messages, self._messages = tuple(self._messages), []
+        return Ready(records, effects, messages, wake_at)

@@ -27,7 +27,7 @@ class Draws:
     `recorded` collects every draw that was not 0, when asked to record.
     """
 
-    __slots__ = ("_tape", "is_plain", "is_recording", "recorded", "seed")
+    __slots__ = ("_tape", "is_recording", "recorded", "seed")
 
     def __init__(
         self, seed: int, tape: Mapping[str, int] | None = None, *, record: bool = False
@@ -36,37 +36,29 @@ class Draws:
         self.is_recording = record
         self.recorded: dict[str, int] = {}
         self._tape = tape
-        self.is_plain = tape is None and not record
-        """Whether draws come from the seed alone and nobody wants to know them: the quick case."""
 
     def draw(self, label: str, bound: int) -> int:
         """0 <= value < bound, for ever the same for one seed and label."""
-        if self._tape is not None:
-            value = min(self._tape.get(label, 0), bound - 1)
-        else:
+        value: int
+        if self._tape is None:
             value = _hash(label.encode(), self.seed) % bound
-        if value and self.is_recording:
+        else:
+            value = min(self._tape.get(label, 0), bound - 1)
+        if self.is_recording and value:
             self.recorded[label] = value
         return value
-
-    def word(self, label: str) -> int:
-        """64 bits at once, never recorded: what `draw` would give, for a bound of a power of two,
-        is their low end."""
-        word: int = _hash(label.encode(), self.seed)
-        return word
 
     def latency_and_tie(self, label: str) -> tuple[int, int]:
         """16 bits for a duration and 8 for the order at one instant, as two draws of their own."""
         if self._tape is None:
-            word = self.word(label)
+            word = _hash(label.encode(), self.seed)
             latency, tie = word & 0xFFFF, word >> 56
+            if not self.is_recording:
+                return latency, tie
         else:
             latency = min(self._tape.get(f"{label} latency", 0), 0xFFFF)
             tie = min(self._tape.get(f"{label} tie", 0), 0xFF)
         if self.is_recording:
-            self.recorded |= {
-                name: value
-                for name, value in ((f"{label} latency", latency), (f"{label} tie", tie))
-                if value
-            }
+            drawn = ((f"{label} latency", latency), (f"{label} tie", tie))
+            self.recorded |= {name: value for name, value in drawn if value}
         return latency, tie

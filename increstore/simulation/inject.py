@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,10 @@ SECOND = "coordinator (second restore)"
 
 class Unjudged:
     """In the place of a judge, for a node that is none of the restore that is judged."""
+
+    def __init__(self) -> None:
+        self.sendings: defaultdict[type, Callable[..., None]] = defaultdict(lambda: _look_away)
+        self.receipts = self.sendings
 
     def __getattr__(self, _: str) -> Callable[..., None]:
         return _look_away

@@ -79,8 +79,8 @@ class Network:
     """All links of a world."""
 
     __slots__ = (
-        "_ambient", "_is_stream", "_latency_of", "_links", "_troubles", "_world", "delivered",
-        "held",
+        "_ambient", "_is_stream", "_latency_low", "_latency_width", "_links", "_troubles", "_world",
+        "delivered", "held",
     )  # fmt: skip
 
     def __init__(self, world: World) -> None:
@@ -88,7 +88,8 @@ class Network:
         self._world = world
         self._ambient = ambient
         self._is_stream = ambient.is_stream
-        self._latency_of = ambient.latency.of
+        self._latency_low = ambient.latency.low
+        self._latency_width = ambient.latency.width + 1
         self._troubles = ambient.troubles_messages
         self._links = _Links()
         self.held: dict[str, list[tuple[Link, bytes, Payload | None]]] = {}
@@ -103,15 +104,15 @@ class Network:
         lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
         drawn, tie = world.draws.latency_and_tie(f"{lane.label}{number}")
-        latency = self._latency_of(drawn)
+        latency = self._latency_low + (drawn * self._latency_width >> 16)
         if world.director.has_message_faults:
             fate = world.director.fate(world.now, sender, receiver, message)
             if fate is not None:
                 world.tell_of_faults()
                 self._send_fated(link, lane, header, payload, latency, fate)
                 return
-        if world.strikes_kept is not None and latency > self._ambient.latency.low:
-            self._note("latency", link, lane, latency - self._ambient.latency.low)
+        if world.strikes_kept is not None and latency > self._latency_low:
+            self._note("latency", link, lane, latency - self._latency_low)
         if self._troubles and world.now < self._ambient.heals_at:
             self._send_troubled(link, lane, header, payload, latency, tie)
         else:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from increstore.protocol.ready import Effect, Event, Ready
     from increstore.protocol.records import Record
     from increstore.simulation.ambient import Span
+    from increstore.simulation.observing import SimulationJournal
     from increstore.simulation.world import World
 
 _MILLION = 1_000_000
@@ -77,12 +78,16 @@ class SimulatedNode(ABC):
     def power_off(self) -> None:  # noqa: B027 - a source shard keeps nothing.
         """What a crash does to the disk."""
 
-    def stepped(self, event: Event) -> None:  # noqa: B027 - not every role ends by itself.
-        """After everything that the step of `event` asked for has been begun."""
+    def rested(self, event: Event) -> None:  # noqa: B027 - not every role ends by itself.
+        """After everything that the step of `event` asked for has been begun, when the core does
+        not want to be woken: it has ended, or waits for others alone."""
 
     def narrate(self, journal: Journal, event: Event) -> None:
         """Tell of an event that the core was given."""
         narrate_event(journal, self.name, event)
+
+    def narrate_state(self, journal: SimulationJournal) -> None:  # noqa: B027 - as `rested`.
+        """Tell how it stands after a step."""
 
     # --- Life.
 
@@ -156,7 +161,7 @@ class SimulatedNode(ABC):
             narrate_records(world.journal, self.name, ready.records)
         if world.is_cut_off(self, "after_sync", ready.records):
             return
-        self._carry_out(ready)
+        self._carry_out(ready, self._event)
         self._resume_work()
 
     def append_failed(self, event: Event) -> None:
@@ -201,37 +206,46 @@ class SimulatedNode(ABC):
     def _step(self, event: Event) -> None:
         world, core = self.world, self.core
         now = world.now
-        self._event = event
         ready = core.step(self.clock(now) if self._has_drifted else now, event)
         self.judge.stepped(now, self.name, core, event, ready)
         if world.journal is not None:
             self.narrate(world.journal, event)
         self._wake_at = ready.wake_at
-        if ready.records:
-            if world.is_cut_off(self, "before_append", ready.records):
-                return
+        if not ready.records:
+            self._carry_out(ready, event)
+        elif not world.is_cut_off(self, "before_append", ready.records):
+            self._event = event
             self._ready = ready
             self.append(ready.records)
             if self.core is core:
                 world.is_cut_off(self, "after_append", ready.records)
-        else:
-            self._carry_out(ready)
 
-    def _carry_out(self, ready: Ready) -> None:
-        world, life = self.world, self.life
+    def _carry_out(self, ready: Ready, event: Event) -> None:
+        life = self.life
         for effect in ready.effects:
             self.perform(effect)
             if life != self.life:
                 return
+        if ready.messages and self._is_cut_off_sending(ready):
+            return
+        if life != self.life:
+            return
+        if self.world.journal is not None:
+            self.narrate_state(self.world.journal)
+        if ready.wake_at is None:
+            self.rested(event)
+
+    def _is_cut_off_sending(self, ready: Ready) -> bool:
+        world, address = self.world, self.address
+        judged, send = self.judge.sendings, world.network.send
         for receiver, message in ready.messages:
-            self.judge.sent(world.now, self.address, receiver, message)
+            judged[message.__class__](world.now, address, receiver, message)
             if world.journal is not None:
-                narrate_messages(world.journal, self.address, ((receiver, message),))
-            world.network.send(self.address, receiver, message)
+                narrate_messages(world.journal, address, ((receiver, message),))
+            send(address, receiver, message)
             if world.is_cut_off(self, "after_send", ready.records):
-                return
-        if life == self.life:
-            self.stepped(self._event)
+                return True
+        return False
 
     # --- Time.
 
@@ -283,11 +297,8 @@ class SimulatedNode(ABC):
     def delay(self, purpose: str, span: Span) -> int:
         """How long the n-th thing of this purpose takes."""
         number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
-        draws = self.world.draws
-        label = f"{self.name} {purpose} {number}"
-        return span.of(
-            (draws.word(label) if draws.is_plain else draws.draw(label, 1 << 16)) & 0xFFFF
-        )
+        drawn = self.world.draws.draw(f"{self.name} {purpose} {number}", 1 << 16)
+        return span.low + (drawn * (span.width + 1) >> 16)
 
     def draw(self, purpose: str, bound: int) -> int:
         """The n-th draw of this purpose."""

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
     from increstore.simulation.disk import Frame
+    from increstore.simulation.observing import SimulationJournal
     from increstore.simulation.world import World
 
 READ_SPAN = Span(MS // 2, MS)
@@ -151,7 +152,7 @@ class SimulatedTarget(DiskNode):
                 assert isinstance(effect, FinalizeRows)
                 self.enqueue("finalize", effect)
 
-    def stepped(self, event: Event) -> None:
+    def rested(self, event: Event) -> None:
         if isinstance(event, StoreFailed):
             self.world.at(self.world.now + STORE_RESTART_NS, 0, self.start, None)
             self.stop()
@@ -249,11 +250,12 @@ class SimulatedCoordinator(DiskNode):
         assert isinstance(effect, PublishTables)
         self.enqueue("publish", effect)
 
-    def stepped(self, event: Event) -> None:
-        journal = self.world.journal
-        if journal is not None and journal.wants_barrier and self is self.world.coordinator:
+    def narrate_state(self, journal: SimulationJournal) -> None:
+        if journal.wants_barrier and self is self.world.coordinator:
             assert self._barrier is not None
             self._barrier.look(self.core, self.clock(self.world.now))
+
+    def rested(self, event: Event) -> None:
         if self.core.state in ENDED:
             if self is self.world.coordinator:
                 self.world.coordinator_ended(self)

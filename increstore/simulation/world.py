@@ -162,7 +162,8 @@ class World(Timeline):
         elif node.core is None:
             return False
         else:
-            self.judge.received(self.now, event.sender, receiver, event.message)
+            message = event.message
+            self.judge.receipts[message.__class__](self.now, event.sender, receiver, message)
             node.handle(event)
         return True
 
@@ -287,14 +288,12 @@ class World(Timeline):
 
     def tables(self) -> dict[str, dict[Any, Any]]:
         """The rows that readers see: of all targets of each table, by key."""
-        return {
-            table.table: {
-                key: row
-                for target in table.targets
-                for key, row in self.targets[target].store.values.items()
-            }
-            for table in self.topology.tables
-        }
+        found: dict[str, dict[Any, Any]] = {}
+        for table in self.topology.tables:
+            rows = found[table.table] = {}
+            for target in table.targets:
+                rows.update(self.targets[target].store.values)
+        return found
 
     def evidence(self) -> dict[str, dict[int, int]]:
         """Rows applied by table and incremental, as the targets' seals say."""

@@ -77,8 +77,8 @@ BUGS = (
         (
             Edit(
                 "increstore.simulation.world:World.tables",
-                "return {",
-                'return {".increstore": {}} | {',
+                "return found",
+                'return {".increstore": {}} | found',
             ),
         ),
         shipped("healthy"),

@@ -29,7 +29,7 @@ BUGS = (
             Edit(
                 f"{SIM_NODE}._step",
                 "self.append(ready.records)",
-                "self.append(ready.records)\n        self._carry_out(ready)",
+                "self.append(ready.records)\n        self._carry_out(ready, event)",
             ),
         ),
         shipped("healthy"),
