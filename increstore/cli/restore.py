@@ -15,10 +15,13 @@ from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
     from increstore.cli.display import Display
+    from increstore.cli.restore_in_view import Looks
+    from increstore.journal import Journal
     from increstore.runtime.early import EarlyPages
     from increstore.runtime.prepare import Prepared
     from increstore.runtime.request import RestoreRequest
     from increstore.runtime.restore import Outcome
+    from increstore.runtime.spawn import WorkerNursery
 
 SWITCH_INTERVAL_S = 0.0005
 _SHARDS = click.IntRange(1, 1000)
@@ -53,6 +56,20 @@ _SECONDS = click.FloatRange(0, min_open=True)
     "--stage-deadline", type=_SECONDS, help="Pause when one backup takes longer (seconds)."
 )
 @click.option("--deadline", type=_SECONDS, help="Pause when the whole takes longer (seconds).")
+@click.option("--watch", is_flag=True, help="Show the dashboard while it runs.")
+@click.option(
+    "--serve",
+    metavar="HOST:PORT",
+    help="Let `increstore watch HOST:PORT` look at it; without a host only from this machine.",
+)
+@click.option(
+    "--control", is_flag=True, help="With --serve: those who look may also pause and cancel it."
+)
+@click.option(
+    "--drill",
+    is_flag=True,
+    help="Let faults be injected by hand, in the dashboard or with --control. Slower.",
+)
 @click.pass_context
 def restore(
     ctx: click.Context,
@@ -69,6 +86,10 @@ def restore(
     journal: Path | None,
     stage_deadline: float | None,
     deadline: float | None,
+    watch: bool,
+    serve: str | None,
+    control: bool,
+    drill: bool,
 ) -> None:
     """Restore COLLECTION: the last full backup, then every incremental, strictly in order.
 
@@ -79,11 +100,17 @@ def restore(
 
     if as_json and plain:
         raise click.UsageError("--json and --plain exclude each other")
+    looks = None
+    if watch or serve is not None or control or drill:
+        from increstore.cli.restore_in_view import Looks
+
+        looks = Looks(watch, serve, control, drill)
+        looks.check(shows_otherwise=as_json or plain or dry_run)
     request = RestoreRequest(collection, target, upto, tables, sources, targets, on)
     if dry_run:
         _dry_run(request, as_json)
         return
-    code = restore_and_show(request, as_json, plain, journal, stage_deadline, deadline)
+    code = restore_and_show(request, as_json, plain, journal, stage_deadline, deadline, looks)
     ctx.exit(code)
 
 
@@ -94,6 +121,7 @@ def restore_and_show(
     journal_path: Path | None = None,
     stage_deadline_s: float | None = None,
     deadline_s: float | None = None,
+    looks: Looks | None = None,
 ) -> int:
     """Restore with the display that fits; returns the exit code."""
     from increstore.runtime.spawn import WorkerNursery
@@ -113,10 +141,14 @@ def restore_and_show(
             journal_file = JournalFile(journal_path)
             stack.callback(journal_file.close)
             journal.subscribe(journal_file, details=True)
+        if looks is not None:
+            return _restore_in_view(
+                request, looks, journal, workers, as_json, plain, stage_deadline_s, deadline_s
+            )
         pool = ThreadPoolExecutor(1)
         # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
         stack.callback(pool.shutdown, wait=False)
-        preparing = pool.submit(_prepare, request)
+        preparing = pool.submit(prepare_early, request)
         # Meanwhile the rest is imported; first what the plan needs, so that pages can be read.
         import increstore.chain.reader
         import increstore.chain.validate  # noqa: F401
@@ -134,10 +166,36 @@ def restore_and_show(
         )
         with display:
             outcome = run_restore(prepared, config, journal, workers, early)
-        return _end(prepared, outcome, display)
+        code = exit_code_of(outcome)
+        display.summarize(outcome, code)
+        return code
 
 
-def _prepare(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]:
+def _restore_in_view(
+    request: RestoreRequest,
+    looks: Looks,
+    journal: Journal,
+    workers: WorkerNursery,
+    as_json: bool,
+    plain: bool,
+    stage_deadline_s: float | None,
+    deadline_s: float | None,
+) -> int:
+    from increstore.cli.display import choose_display
+    from increstore.cli.restore_in_view import restore_in_view
+    from increstore.protocol.coordinator import CoordinatorConfig
+
+    config = CoordinatorConfig(
+        stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
+    )
+
+    def choose(prepared: Prepared) -> Display:
+        return choose_display(prepared, as_json=as_json, plain=plain)
+
+    return restore_in_view(request, looks, config, journal, workers, choose)
+
+
+def prepare_early(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]:
     """Check everything, and begin to read: of a new restore in this process, the full backup."""
     from increstore.runtime.prepare import prepare
 
@@ -160,17 +218,19 @@ def _ns(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1e9)
 
 
-def _end(prepared: Prepared, outcome: Outcome, display: Display) -> int:
+def exit_code_of(outcome: Outcome | None) -> int:
+    """What a restore that ended like this exits with; None: it never began."""
     from increstore.protocol.coordinator import RestoreState
 
-    code = {
+    if outcome is None:
+        return int(ExitCode.PAUSED)
+    if outcome.deadline_passed:
+        return int(ExitCode.DEADLINE)
+    codes = {
         RestoreState.COMPLETED: ExitCode.DONE,
         RestoreState.FAILED: ExitCode.RESTORE_FAILED,
-    }.get(outcome.state, ExitCode.PAUSED)
-    if outcome.deadline_passed:
-        code = ExitCode.DEADLINE
-    display.summarize(outcome, int(code))
-    return int(code)
+    }
+    return int(codes.get(outcome.state, ExitCode.PAUSED))
 
 
 def _dry_run(request: RestoreRequest, as_json: bool) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from increstore.protocol.coordinator import RestoreState
 from increstore.proving.drilled import SEED, run_drill
+from increstore.runtime.restore import Outcome
 from increstore.tui.playback.drill_engine import Drilled
 
 if TYPE_CHECKING:
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from increstore.journal import Journal, JournalEvent
     from increstore.protocol.coordinator import CoordinatorConfig
     from increstore.proving.commands import Commands
+    from increstore.runtime.prepare import Prepared
     from increstore.runtime.request import RestoreRequest
 
 
@@ -29,6 +32,15 @@ class RestoreDrillEngine(Drilled):
         self._request = request
         self._config = config
         self._journal = journal
+
+    def ending(self) -> tuple[Prepared, Outcome] | None:
+        """What the command line tells of it; None when it never began."""
+        if self.ended is None or self.ended.chair is None:
+            return None
+        core = self.ended.chair.core
+        state = RestoreState(self.ended.state)
+        deadline_passed = core is not None and core.deadline_passed
+        return self.ended.chair.prepared, Outcome(state, self.ended.reason, deadline_passed)
 
     def run(self, put: Callable[[JournalEvent], None]) -> str:
         self._put = put

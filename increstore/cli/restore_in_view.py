@@ -1,0 +1,179 @@
+"""A restore that is looked at: in the dashboard here (`--watch`), or from elsewhere (`--serve`)."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from increstore.cli.restore import exit_code_of, prepare_early
+from increstore.cli.serving import serving
+from increstore.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from increstore.cli.display import Display
+    from increstore.journal import Journal
+    from increstore.protocol.coordinator import CoordinatorConfig
+    from increstore.runtime.broadcast import Broadcast
+    from increstore.runtime.prepare import Prepared
+    from increstore.runtime.request import RestoreRequest
+    from increstore.runtime.restore import Outcome
+    from increstore.runtime.spawn import WorkerNursery
+    from increstore.tui.playback.engine import Engine
+    from increstore.tui.playback.seam import Command, CommandResult
+
+    ChooseDisplay = Callable[[Prepared], Display]
+
+SIGNALLED = 128
+"""Exit codes above it tell which signal has ended the dashboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """How a restore is looked at, beside its own display."""
+
+    in_dashboard: bool = False
+    serve: str | None = None
+    takes_commands: bool = False
+    """Whether those who look from elsewhere may also ask for something."""
+    is_drill: bool = False
+
+    def __bool__(self) -> bool:
+        return self.in_dashboard or self.serve is not None or self.is_drill or self.takes_commands
+
+    def check(self, *, shows_otherwise: bool) -> None:
+        """Raises: UsageError when the wishes contradict each other."""
+        if self.takes_commands and self.serve is None:
+            raise UsageError("--control is for those who look at it: give --serve, too")
+        if self.is_drill and not self.in_dashboard and not self.takes_commands:
+            raise UsageError("--drill: nobody could break it; give --watch, or --serve --control")
+        if self.in_dashboard and shows_otherwise:
+            raise UsageError("--watch shows the dashboard; --json and --plain show something else")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """An engine that may be run, and what came of it."""
+
+    engine: Engine
+    prepared: Prepared | None
+    """None: the engine prepares it itself."""
+    ending: Callable[[], tuple[Prepared, Outcome] | None]
+    """Once it has run; None when it never began."""
+
+
+def restore_in_view(
+    request: RestoreRequest,
+    looks: Looks,
+    config: CoordinatorConfig,
+    journal: Journal,
+    workers: WorkerNursery,
+    choose_display: ChooseDisplay,
+) -> int:
+    """Restore while it is looked at; returns the exit code. Raises: expected errors."""
+    if looks.in_dashboard:
+        from increstore.cli.watching import require_terminal
+
+        require_terminal()
+    with ExitStack() as stack:
+        if looks.is_drill:
+            started = _drill(request, config, journal)
+        else:
+            heeds_signals = not looks.in_dashboard
+            started = _real(request, config, journal, workers, stack, heeds_signals=heeds_signals)
+        engine = started.engine
+        can = engine.can - {"save"} if looks.takes_commands else frozenset[str]()
+        broadcast = stack.enter_context(serving(looks.serve, engine.title, can, _answer_of(engine)))
+        run = _in_dashboard if looks.in_dashboard else _here
+        code = run(started, journal, broadcast, choose_display)
+        if broadcast is not None:
+            ended = started.ending()
+            broadcast.end("" if ended is None else ended[1].state.value)
+        return code
+
+
+def _answer_of(engine: Engine) -> Callable[[Command], CommandResult]:
+    from increstore.view.history import History
+
+    # Viewers have histories of their own; what they may ask for needs none.
+    return lambda command: engine.command(command, History())
+
+
+def _real(
+    request: RestoreRequest,
+    config: CoordinatorConfig,
+    journal: Journal,
+    workers: WorkerNursery,
+    stack: ExitStack,
+    *,
+    heeds_signals: bool,
+) -> Started:
+    from increstore.tui.playback.engine import RestoreEngine
+
+    prepared, early = prepare_early(request)
+    stack.callback(prepared.directory.close)
+    stack.callback(prepared.log.close)
+    engine = RestoreEngine(prepared, config, journal, workers, early, heeds_signals=heeds_signals)
+
+    def ending() -> tuple[Prepared, Outcome] | None:
+        return None if engine.outcome is None else (prepared, engine.outcome)
+
+    return Started(engine, prepared, ending)
+
+
+def _drill(request: RestoreRequest, config: CoordinatorConfig, journal: Journal) -> Started:
+    from increstore.tui.playback.restore_drill import RestoreDrillEngine
+
+    engine = RestoreDrillEngine(request, config, journal)
+    return Started(engine, None, engine.ending)
+
+
+def _here(
+    started: Started, journal: Journal, broadcast: Broadcast | None, choose_display: ChooseDisplay
+) -> int:
+    """With the restore's own display; of a drill, which is prepared inside, only the end."""
+    assert broadcast is not None, "who looks from nowhere has no business here"
+    if started.prepared is None:
+        return _summarized(started, lambda: started.engine.run(broadcast.put))
+    display = choose_display(started.prepared)
+    journal.subscribe(display)
+    with display:
+        started.engine.run(broadcast.put)
+    ended = started.ending()
+    assert ended is not None
+    code = exit_code_of(ended[1])
+    display.summarize(ended[1], code)
+    return code
+
+
+def _in_dashboard(
+    started: Started, journal: Journal, broadcast: Broadcast | None, _: ChooseDisplay
+) -> int:
+    from increstore.cli.watching import open_dashboard
+    from increstore.tui.playback.threaded import ThreadPlayback
+
+    if broadcast is not None:
+        journal.subscribe(broadcast.put, details=True)
+    codes: list[int] = []
+    playback = ThreadPlayback(started.engine)
+    code = _summarized(started, lambda: codes.append(open_dashboard(playback)))
+    return codes[0] if codes[0] > SIGNALLED else code
+
+
+def _summarized(started: Started, run: Callable[[], object]) -> int:
+    """Run it, and say on stderr how it ended; returns the exit code that this deserves."""
+    from increstore.cli.display import summary_lines
+
+    began = time.monotonic()
+    run()
+    ended = started.ending()
+    if ended is None:
+        return exit_code_of(None)
+    for line in summary_lines(*ended, time.monotonic() - began):
+        click.echo(line, err=True)
+    return exit_code_of(ended[1])
