@@ -21,6 +21,7 @@ from increstore.tui.fault_actions import FaultActions
 from increstore.tui.keys import bindings
 from increstore.tui.look import put_on
 from increstore.tui.palette import Palette
+from increstore.tui.pictures import without_fonts
 from increstore.tui.time_actions import TimeActions
 from increstore.tui.view_actions import ViewActions
 from increstore.view.filters import EventFilter
@@ -128,6 +129,10 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
         again = getattr(self.screen, "repaint", None)
         if again is not None:
             again()
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """The screen as a picture (SVG)."""
+        return without_fonts(super().export_screenshot(title=title, simplify=simplify))
 
     def screen_as_text(self) -> str:
         """What is on the screen, as lines of text."""

@@ -62,7 +62,10 @@ def _about(node: str) -> Test:
     """The node's own events, and those that name it."""
 
     def test(event: JournalEvent) -> bool:
-        return event.node == node or any(value == node for value in event.facts.values())
+        facts = event.facts
+        if event.node == node or any(value == node for value in facts.values()):
+            return True
+        return node in str(facts.get("where", "")).split(">")  # A fault that struck a link.
 
     return test
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from rich.style import Style
+
+from increstore.tui.widgets.fact_sheet import wrapped
+from increstore.tui.widgets.facts import BOLD
 from tests.tui.fixed import FixedPlayback, dashboard, run
 from tests.view.journals import SILENT, STORM, journal_of
 
@@ -47,13 +51,21 @@ def test_a_target_shows_what_it_has_applied():
     assert "finalized" in screen
 
 
-def test_enter_without_a_selection_says_what_to_do_first():
-    async def look():
-        async with dashboard(FixedPlayback(journal_of(SIX)[1])) as found:
-            await found.press("enter")
-            return found.notes()
+def test_enter_without_a_selection_looks_at_the_one_that_nobody_heard_of():
+    screen = shown(SILENT, "enter", size=(120, 40))
 
-    assert any("select a shard" in note for note in run(look()))
+    assert "orders/s1  source" in screen
+
+
+def test_a_long_fact_goes_on_below():
+    line = [(f" {'owes':<11}", Style.null()), ("one two three", BOLD), (" four", Style.null())]
+
+    assert ["".join(text for text, _ in part) for part in wrapped(line, 21)] == [
+        " owes       one two",
+        "            three",
+        "            four",
+    ]
+    assert wrapped(line, 30) == [line]
 
 
 def test_an_incremental_names_who_made_everybody_wait_and_every_shards_way():
@@ -75,9 +87,10 @@ def test_messages_are_arrows_between_lanes_and_lost_ones_are_crossed():
     screen = shown(SILENT, "m", size=(120, 40))
 
     assert "coord" in screen
-    lost = [line for line in screen.splitlines() if "LOST by silence" in line]
+    lost = [line for line in screen.splitlines() if " LOST " in line]
     assert len(lost) >= 5
-    assert all("×" in line and "CompletionNotification" in line for line in lost)  # noqa: RUF001
+    assert all("CompletionNotification" in line for line in lost)
+    assert all("×" in line and "by silence" in line for line in lost)  # noqa: RUF001
     assert any("▶" in line and "StartScan" in line for line in screen.splitlines())
 
 

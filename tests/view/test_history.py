@@ -170,7 +170,8 @@ def test_only_trouble_is_what_went_wrong():
 def test_the_log_of_a_shard_has_what_others_say_of_it_too():
     events = matching(node="orders/s1")
 
-    assert {event.node for event in events} > {"orders/s1"}
+    assert {event.node for event in events} > {"orders/s1", "coordinator"}
+    assert "fault.injected" in {event.name for event in events}
 
 
 def test_searching_goes_both_ways_and_stops_after_so_many():

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
 
-HINT = 'add at = "12s", or after = { event = "incremental.started", incremental = 2 }'
+HINT = 'now; or add  at = "12s"  or  after = { event = "scan.reported" }'
 
 
 class FaultForm(ModalScreen[AnyFault | None]):

@@ -64,8 +64,7 @@ def _scan_facts(brush: Brush, view: ClusterView, shard: ShardView) -> list[list[
     if shard.unapplied:
         lines.append(row(brush, "owed", (f"{shard.unapplied} batches are not applied", PLAIN)))
     if shard.state == "unnotified":
-        missed = f"CompletionNotification of incremental {shard.incremental}: the scan has ended, "
-        missed += "the coordinator has no report"
+        missed = f"CompletionNotification of incremental {shard.incremental}: not heard"
         lines.append(row(brush, "owes", (missed, brush.role("alarm"))))
     return lines
 
@@ -136,9 +135,10 @@ def _ways(brush: Brush, view: ClusterView, number: int) -> list[list[Part]]:
     lines: list[list[Part]] = [[(head, brush.role("calm"))]]
     for path in paths:
         took = path.took(view.now)
-        role = "good" if path.reported_at is not None else "alarm" if path.ended_at else "busy"
+        is_unheard = path.reported_at is None and path.ended_at is not None
+        role = "good" if path.reported_at is not None else "wait" if is_unheard else "busy"
         text = f" {path.shard:<22}{took / 1e9:>9.3f}{path.attempts:>7}{count(path.rows):>9}  "
-        lines.append(
-            [(text, PLAIN), *brush.bar(took / longest, 20, role), (f" {path.error}", PLAIN)]
-        )
+        unheard = ("? ended, not heard", brush.role("alarm")) if is_unheard else ("", PLAIN)
+        bar = brush.bar(took / longest, 20, role)
+        lines.append([(text, PLAIN), *bar, (" ", PLAIN), unheard, (f" {path.error}", PLAIN)])
     return lines

@@ -18,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from increstore.tui.widgets.painting import Brush, Part, strip_of, watch_app
+from increstore.tui.widgets.tail import show_end
 from increstore.view.messages import MessageView, pair
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ if TYPE_CHECKING:
 WINDOW_EVENTS = 6_000
 """Events up to the moment that is shown, of which messages are looked for."""
 LANE_WIDTH = 9
-TEXT_WIDTH = 34
+FATE_WIDTH = 10
+TEXT_LEAST, TEXT_PART = 37, 0.4
 TROUBLE_STATES = ("lost", "late", "duplicate")
-_DRAWN = ("│", "─", "▶", "◀", "×")  # noqa: RUF001 - a glyph, not a letter
-_ASCII = ("|", "-", ">", "<", "x")
+_DRAWN = ("│", "─", "▶", "◀", "×", "·")  # noqa: RUF001 - a glyph, not a letter
+_ASCII = ("|", "-", ">", "<", "x", ".")
 _ROLE = {"heard": "busy", "open": "wait", "lost": "bad", "late": "wait", "duplicate": "cut"}
 
 
@@ -62,7 +64,7 @@ class SpaceTime(ScrollView, can_focus=True):
         self.virtual_size = Size(0, len(self._rows) + 1)
         self._set_title()
         if app.follows_tail:
-            self.scroll_end(animate=False, immediate=True)
+            show_end(self)
         self.refresh()
 
     def _chosen(self) -> list[MessageView]:
@@ -87,7 +89,8 @@ class SpaceTime(ScrollView, can_focus=True):
             for node in (message.sender, message.receiver):
                 weight[node] = weight.get(node, 0) + more
         selection = watch_app(self).selection
-        room = max(2, (self.size.width - TEXT_WIDTH - 10) // LANE_WIDTH)
+        width = self.size.width
+        room = max(2, (width - max(TEXT_LEAST, round(width * TEXT_PART)) - 10) // LANE_WIDTH)
         first = [name for name in ("coordinator", selection) if name in weight]
         ranked = sorted(weight, key=lambda name: -weight[name])
         chosen = list(dict.fromkeys([*first, *ranked]))[:room]
@@ -129,33 +132,54 @@ class SpaceTime(ScrollView, can_focus=True):
         style = brush.role(_ROLE.get(message.state, "calm"))
         return [
             (f"{(at - self._began) / 1e9:9.3f} ", brush.role("calm")),
-            (self._arrow(message, is_ascii=brush.is_ascii), style),
-            (f" {message.summary}", Style.null()),
-            (f"  {_fate(message)}", style),
+            *self._drawn(brush, message, style),
+            (f" {_fate(message):<{FATE_WIDTH}} ", style),
+            (self._ends(message), brush.role("calm")),
+            (message.kind, Style.null()),
+            (f" by {message.why}" if message.why else "", style),
+            (message.summary.removeprefix(message.kind), brush.role("calm")),
         ]
 
-    def _arrow(self, message: MessageView, *, is_ascii: bool) -> str:
+    def _ends(self, message: MessageView) -> str:
+        """Who says it to whom, where the lanes do not tell."""
+        if message.sender in self._names and message.receiver in self._names:
+            return ""
+        return f"{_last(message.sender)}>{_last(message.receiver)} "
+
+    def _drawn(self, brush: Brush, message: MessageView, style: Style) -> list[Part]:
         """All lanes as one line: bars, and the arrow between two of them."""
-        bar, dash, right, left, cross = _ASCII if is_ascii else _DRAWN
-        cells = [" "] * (LANE_WIDTH * len(self._lanes))
-        middles = {name: n * LANE_WIDTH + LANE_WIDTH // 2 for n, name in enumerate(self._lanes)}
-        for place in middles.values():
-            cells[place] = bar
-        start, end = middles.get(message.sender), middles.get(message.receiver)
-        if start is None or end is None:
-            known = start if start is not None else end
-            if known is not None:
-                cells[known] = "o"
-            return "".join(cells)
-        low, high = min(start, end), max(start, end)
-        for place in range(low + 1, high):
-            if message.state != "lost" or place % 2:
-                cells[place] = dash if message.state != "lost" else "·" if not is_ascii else "."
-        cells[start] = "o"
-        cells[end] = right if end > start else left
-        if message.state == "lost":
-            cells[end], cells[(low + high) // 2] = bar, cross
-        return "".join(cells)
+        glyphs = _ASCII if brush.is_ascii else _DRAWN
+        half = LANE_WIDTH // 2
+        lane = " " * half + glyphs[0] + " " * (LANE_WIDTH - half - 1)
+        lanes = lane * len(self._lanes)
+        middles = {name: n * LANE_WIDTH + half for n, name in enumerate(self._lanes)}
+        ends = [middles.get(message.sender), middles.get(message.receiver)]
+        known = [place for place in ends if place is not None]
+        if not known:
+            return [(lanes, brush.role("calm"))]
+        low, high = min(known), max(known) + 1
+        arrow = "o" if len(known) == 1 else _arrow(known[0], known[1], message.state, glyphs)
+        return [
+            (lanes[:low], brush.role("calm")),
+            (arrow, style),
+            (lanes[high:], brush.role("calm")),
+        ]
+
+
+def _arrow(start: int, end: int, state: str, glyphs: tuple[str, ...]) -> str:
+    """From the lane at `start` to that at `end`, both included; a lost one does not arrive."""
+    bar, dash, right, left, cross, dot = glyphs
+    length = abs(end - start) - 1
+    if state == "lost":
+        line = "".join(dot if place % 2 else " " for place in range(length))
+        line, head = line[: length // 2] + cross + line[length // 2 + 1 :], bar
+    else:
+        line, head = dash * length, right if end > start else left
+    return f"o{line}{head}" if end > start else f"{head}{line}o"
+
+
+def _last(name: str) -> str:
+    return "coord" if name == "coordinator" else name.rpartition("/")[2]
 
 
 def _short(name: str, tables: int) -> str:
@@ -180,5 +204,5 @@ def _fate(message: MessageView) -> str:
         took = (message.heard_at - message.sent_at) / 1e6
         return f"{'LATE ' if message.state == 'late' else ''}{took:,.1f} ms"
     if message.state == "lost":
-        return f"LOST by {message.why}" if message.why else "LOST"
+        return "LOST"
     return "DOUBLED" if message.state == "duplicate" else "on its way"
