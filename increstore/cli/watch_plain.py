@@ -51,6 +51,7 @@ class Teller:
         self._view = ClusterView()
         self._plain = PlainLines(self._view)
         self._is_violated = False
+        self._trouble = ""
 
     async def tell_all(self) -> int:
         """Until the end; the number of the signal that came first, or 0."""
@@ -77,7 +78,12 @@ class Teller:
                 self._is_violated = self._is_violated or event.name == VIOLATED
                 for line in self._plain.lines_of(event):
                     click.echo(line)
-        return self._playback.status.state in ("ended", "failed")
+        status = self._playback.status
+        if status.error != self._trouble:
+            self._trouble = status.error
+            if status.error and status.state != "failed":  # That one is raised, and told so.
+                click.echo(f"{status.state}: {status.error}", err=True)
+        return status.state in ("ended", "failed")
 
     def last_line(self) -> str:
         """How it ended."""

@@ -163,7 +163,12 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
             self.failure = self.failure or error
 
     def action_quit_watch(self) -> None:
-        self.leave(ExitCode.DONE)
+        """Leave; a live engine may need a moment to make durable what it has begun."""
+        if "seek" in self.playback.can:
+            self.leave(ExitCode.DONE)
+        else:
+            self.notify("leaving ..", timeout=60)
+            self.call_after_refresh(self.leave, ExitCode.DONE)
 
     def action_go_back(self) -> None:
         """Leave this run, and choose another one."""

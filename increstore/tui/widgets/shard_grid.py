@@ -107,7 +107,10 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
         for shard in view.shards.values():
             if shard.role == self._role:
                 tables.setdefault(shard.table, []).append(shard.name)
-        self._names = [name for names in tables.values() for name in names]
+        # Without a plan they are known in the order in which they were first heard of.
+        self._names = [
+            name for names in tables.values() for name in sorted(names, key=lambda n: (len(n), n))
+        ]
         self._places = {name: place for place, name in enumerate(self._names)}
         part, least = ROWS_PART[self._role]
         rows_max = max(least, self.screen.size.height // part)
