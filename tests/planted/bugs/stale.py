@@ -134,6 +134,34 @@ BUGS = (
         ("S5",),
     ),
     Bug(
+        "a target seals after it was told to stop",
+        _GROUP,
+        "A seal is begun for whoever asks: the fence is looked at and not heeded.",
+        (
+            Edit(
+                f"{TARGET_SHARD}._hear_coordinator",
+                "objection = objection or self._seal(sender, message)",
+                "objection = self._seal(sender, message)",
+            ),
+        ),
+        shipped("orders_after_a_cancel"),
+        ("S5",),
+    ),
+    Bug(
+        "a target makes final rows after it was told to stop",
+        _GROUP,
+        "Final rows are made for whoever asks: the fence is looked at and not heeded.",
+        (
+            Edit(
+                f"{TARGET_SHARD}._hear_coordinator",
+                "objection = objection or self._finalize(sender)",
+                "objection = self._finalize(sender)",
+            ),
+        ),
+        shipped("final_rows_after_a_cancel"),
+        ("S5",),
+    ),
+    Bug(
         "a cancelled restore goes on recording",
         _GROUP,
         "The coordinator keeps its phase after a cancel, and counts the reports that still come.",
