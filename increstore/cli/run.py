@@ -100,6 +100,14 @@ class PointList(click.ParamType):  # type: ignore[type-arg]
     help="Write the journal of the run (one scenario, one seed, one mode).",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line on stdout.")
+@click.option(
+    "--serve",
+    metavar="HOST:PORT",
+    help="Memory and tcp: let `increstore watch HOST:PORT` look at the run (one run).",
+)
+@click.option(
+    "--control", is_flag=True, help="With --serve: those who look may also break it by hand."
+)
 @click.pass_context
 def run(
     context: click.Context,
@@ -115,6 +123,8 @@ def run(
     junit: Path | None,
     journal: Path | None,
     as_json: bool,
+    serve: str | None,
+    control: bool,
 ) -> None:
     """Run scenario files, or all in a folder, and tell which invariants and expectations held.
 
@@ -139,6 +149,8 @@ def run(
         junit=junit,
         journal=journal,
         as_json=as_json,
+        serve=serve,
+        takes_commands=control,
     )
     _refuse_contradictions(choices)
     context.exit(run_and_report(choices))
@@ -157,6 +169,8 @@ def _refuse_contradictions(choices: RunChoices) -> None:
     ]
     if wants and choices.mode not in (None, "simulation"):
         raise click.UsageError(f"{wants[0]} works on simulation only, got --on {choices.mode}")
+    if choices.takes_commands and choices.serve is None:
+        raise click.UsageError("--control is for those who look at it: give --serve, too")
     if choices.crash_everywhere and choices.crash_at:
         raise click.UsageError("--crash-everywhere and --crash-at exclude each other")
     if choices.journal is not None and (choices.crash_everywhere or choices.mode == "all"):

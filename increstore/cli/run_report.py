@@ -49,6 +49,9 @@ class RunChoices:
     junit: Path | None
     journal: Path | None
     as_json: bool
+    serve: str | None = None
+    takes_commands: bool = False
+    """Whether those who look at a served run may break it."""
 
     @property
     def simulates_only(self) -> bool:
@@ -60,8 +63,8 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     scenarios = load_all(find_scenarios(choices.scenarios))
     mode = "simulation" if choices.simulates_only else choices.mode
     plans, skipped = plan_campaign(scenarios, mode, choices.seeds)
-    if choices.journal is not None:
-        _require_one_run(plans)
+    if choices.journal is not None or choices.serve is not None:
+        _require_one_run(plans, "--journal" if choices.serve is None else "--serve")
     for sentence in skipped:
         _say(f"skipped  {sentence}")
     started = time.monotonic()
@@ -72,11 +75,11 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     return _conclude(choices, reports, faults, time.monotonic() - started)
 
 
-def _require_one_run(plans: list[Plan]) -> None:
+def _require_one_run(plans: list[Plan], option: str) -> None:
     runs = sum(len(plan.seeds) for plan in plans)
     if runs != 1:
         raise UsageError(
-            f"--journal keeps one run, got {runs}: name one scenario, one mode (--on) and one "
+            f"{option} is for one run, got {runs}: name one scenario, one mode (--on) and one "
             "seed (--seed)"
         )
 
@@ -84,20 +87,28 @@ def _require_one_run(plans: list[Plan]) -> None:
 def _run_plan(plan: Plan, choices: RunChoices) -> FileReport:
     report = FileReport(plan)
     started = time.monotonic()
-    if choices.journal is not None:
-        from increstore.proving.journalled import run_with_journal
-
-        verdicts: Iterable[Verdict] = [
-            run_with_journal(task, choices.journal) for task in plan.tasks(choices.crash_at)
-        ]
-    else:
-        verdicts = run_tasks(plan.tasks(choices.crash_at), choices.jobs)
-    _count(report, verdicts, len(plan.seeds), choices)
+    _count(report, _verdicts_of(plan, choices), len(plan.seeds), choices)
     note = ""
     if choices.crash_everywhere and report.is_green and report.first is not None:
         note = _crash_everywhere(report, choices)
     _tell_file(report, time.monotonic() - started, note)
     return report
+
+
+def _verdicts_of(plan: Plan, choices: RunChoices) -> Iterable[Verdict]:
+    tasks = plan.tasks(choices.crash_at)
+    if choices.serve is not None:
+        from increstore.cli.run_served import run_served
+
+        title, place, asks = plan.scenario.title, choices.serve, choices.takes_commands
+        return [
+            run_served(task, title, place, choices.journal, takes_commands=asks) for task in tasks
+        ]
+    if choices.journal is not None:
+        from increstore.proving.journalled import run_with_journal
+
+        return [run_with_journal(task, choices.journal) for task in tasks]
+    return run_tasks(tasks, choices.jobs)
 
 
 def _crash_everywhere(report: FileReport, choices: RunChoices) -> str:

@@ -83,6 +83,9 @@ class RealOutcome:
 class Onlooker(Protocol):
     """Somebody who looks at a run while it goes on."""
 
+    takes_faults: bool
+    """Whether more faults than the scenario's may come from there."""
+
     def __call__(self, event: JournalEvent) -> None:
         """One event, with its details."""
         ...
@@ -166,7 +169,7 @@ async def _run(
         coordinator_config(settled),
         source_config(settled.policy),
         AtRest(request.target, settled),
-        takes_faults=onlooker is not None,
+        takes_faults=onlooker is not None and onlooker.takes_faults,
     )
     commands, began = Commands(drill, request), monotonic_ns()
     if onlooker is not None:
@@ -239,14 +242,22 @@ def _nodes(request: RestoreRequest) -> list[str]:
 # --- Verdicts.
 
 
-def run_real_task(path: str, seed: int, mode: str, journal: Path | None = None) -> Verdict:
+def run_real_task(
+    path: str,
+    seed: int,
+    mode: str,
+    journal: Path | None = None,
+    onlooker: Onlooker | None = None,
+) -> Verdict:
     """Run one seed of a scenario file in a folder that is gone afterwards."""
     scenario, base = load_scenario(Path(path)), Path(path).parent
     with (
         tempfile.TemporaryDirectory(prefix="increstore-run-") as folder,
         closing(JournalFile(journal)) if journal else nullcontext() as copy,
     ):
-        outcome = run_real(scenario, seed, mode, Path(folder), base=base, journal_copy=copy)
+        outcome = run_real(
+            scenario, seed, mode, Path(folder), base=base, journal_copy=copy, onlooker=onlooker
+        )
     return Verdict(
         scenario=path,
         title=scenario.title,

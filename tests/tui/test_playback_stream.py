@@ -148,7 +148,7 @@ def test_the_end_of_the_run_is_told_and_the_viewer_does_not_come_again(stage, st
     stopping.join(PATIENCE_S)
 
     assert events == storm
-    assert viewer.status.outcome == "completed, as it must"
+    assert (viewer.status.outcome, viewer.status.error) == ("completed, as it must", "")
     assert not stopping.is_alive()
 
 
@@ -380,6 +380,7 @@ def test_a_port_where_nobody_listens_is_tried_again_and_said(stage):
     server, _ = stage.broadcast(port)
     server.put(an_event(1))
     assert len(drain_until(viewer, lambda found: len(found) >= 1)) == 1
+    assert viewer.status.error == ""
 
 
 def test_a_port_that_is_taken_is_refused_when_serving(stage):

@@ -79,7 +79,7 @@ class Connection:
 
     def settle(self) -> None:
         """It is the right side: the next loss is a new one."""
-        self._backoff = BACKOFF_S_FIRST
+        self._backoff, self.why = BACKOFF_S_FIRST, ""
         self.tries = 0
 
     def lose(self, why: str) -> None:

@@ -43,6 +43,8 @@ NO_LIMIT_S = float("inf")
 class Drilled:
     """What engines of drills share: an onlooker that reaches into the run."""
 
+    takes_faults = True
+
     def __init__(self, title: str, mode: str, seed: int) -> None:
         self.by_hand = ByHand()
         self.title = title
@@ -60,6 +62,10 @@ class Drilled:
 
     def stop(self) -> None:
         self._reins.stop()
+
+    def tell(self, put: Callable[[JournalEvent], None]) -> None:
+        """Where events go from now on."""
+        self._put = put
 
     # --- As an onlooker, inside the run.
 
@@ -162,7 +168,7 @@ class ScenarioEngine(Drilled):
         return cls(load_scenario(path), mode, seed, path.parent)
 
     def run(self, put: Callable[[JournalEvent], None]) -> str:
-        self._put = put
+        self.tell(put)
         with tempfile.TemporaryDirectory(prefix="increstore-watch-") as folder:
             outcome = self.outcome = run_real(
                 self._scenario,

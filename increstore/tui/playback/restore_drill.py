@@ -43,7 +43,7 @@ class RestoreDrillEngine(Drilled):
         return self.ended.chair.prepared, Outcome(state, self.ended.reason, deadline_passed)
 
     def run(self, put: Callable[[JournalEvent], None]) -> str:
-        self._put = put
+        self.tell(put)
         ended = self.ended = run_drill(self._request, self._config, self._journal, self)
         if ended.state == "running":
             return "interrupted; the same command goes on"

@@ -91,7 +91,7 @@ class StreamPlayback:
             events=count,
             events_total=count if state == "ended" else None,
             dropped=int(told.get("dropped", 0)),
-            error=self._refused or ("" if self._connection.is_up else self._connection.why),
+            error=self._refused or self._connection.why,
             outcome=str(told.get("outcome", "")),
             viewers=int(told.get("viewers", 0)),
         )
