@@ -1,7 +1,8 @@
 """`increstore replay`: run a recorded run again, and say whether it is the same one.
 
 Exit codes: 0 the same events to the last, and the run was green; 5 the same, and it is red again;
-4 it went otherwise: the first difference is shown; 3 the file is no journal of a simulated run.
+4 it went otherwise: the first difference is shown, or that the journal is cut off; 3 the file is no
+journal of a simulated run. Of `--diff`: 0 the journals are equal; 4 they are not.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
     from increstore.proving.journalled import Difference
+
+
+_SHOWN_AROUND = 120
+"""Characters of a long line that are shown on each side of the place where it differs."""
 
 
 @click.command(short_help="Run a recorded simulation again, or compare two.")
@@ -51,8 +56,7 @@ def _run_again(journal: Path, *, show: bool) -> ExitCode:
         _show(lines)
     difference = first_difference(read_lines(journal), lines)
     if difference is not None:
-        click.echo(f"{journal}: the run went otherwise than recorded", err=True)
-        _tell(difference, str(journal), "now")
+        _tell_otherwise(difference, str(journal))
         return ExitCode.RESTORE_FAILED
     word = "green" if verdict.is_green else "red"
     click.echo(f"{len(lines) - 1:,} events, all as recorded; the run is {word}", err=True)
@@ -73,12 +77,39 @@ def _compare(journal: Path, other: Path) -> ExitCode:
     return ExitCode.RESTORE_FAILED
 
 
+def _tell_otherwise(difference: Difference, journal: str) -> None:
+    if difference.is_cut_off:
+        click.echo(
+            f"{journal}: is cut off after line {difference.line - 1}; "
+            "up to there all is as recorded, what came then is not known",
+            err=True,
+        )
+        return
+    click.echo(f"{journal}: the run went otherwise than recorded", err=True)
+    _tell(difference, journal, "now")
+
+
 def _tell(difference: Difference, first: str, second: str) -> None:
     click.echo(f"first difference in line {difference.line}:", err=True)
     for line in difference.before:
-        click.echo(f"    {line}", err=True)
-    click.echo(f"  {first}: {difference.first or '(ends here)'}", err=True)
-    click.echo(f"  {second}: {difference.second or '(ends here)'}", err=True)
+        click.echo(f"    {_around(line, 0)}", err=True)
+    one, two = difference.first, difference.second
+    place = _parting(one or "", two or "")
+    for name, told in ((first, one), (second, two)):
+        click.echo(f"  {name}: {'(ends here)' if told is None else _around(told, place)}", err=True)
+
+
+def _parting(one: str, two: str) -> int:
+    """The first place where two texts differ, or where the shorter one ends."""
+    pairs = enumerate(zip(one, two, strict=False))
+    shorter = min(len(one), len(two))
+    return next((place for place, (left, right) in pairs if left != right), shorter)
+
+
+def _around(line: str, place: int) -> str:
+    """The part of a line around a place; a first line holds a whole scenario."""
+    first, last = max(place - _SHOWN_AROUND, 0), place + _SHOWN_AROUND
+    return (".. " if first else "") + line[first:last] + (" .." if last < len(line) else "")
 
 
 def _show(lines: list[str]) -> None:

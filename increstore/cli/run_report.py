@@ -22,6 +22,7 @@ from increstore.proving.campaign import (
 from increstore.proving.everywhere import plan_crashes
 from increstore.proving.junit import write_junit
 from increstore.proving.tasks import run_tasks
+from increstore.proving.writing import require_file, require_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,6 +66,7 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     plans, skipped = plan_campaign(scenarios, mode, choices.seeds)
     if choices.journal is not None or choices.serve is not None:
         _require_one_run(plans, "--journal" if choices.serve is None else "--serve")
+    _require_room_for_results(choices)
     for sentence in skipped:
         _say(f"skipped  {sentence}")
     started = time.monotonic()
@@ -73,6 +75,14 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     if choices.junit is not None:
         write_junit(choices.junit, reports)
     return _conclude(choices, reports, faults, time.monotonic() - started)
+
+
+def _require_room_for_results(choices: RunChoices) -> None:
+    for path in (choices.junit, choices.journal):
+        if path is not None:
+            require_file(path)
+    if choices.shrink:
+        require_folder(choices.out)
 
 
 def _require_one_run(plans: list[Plan], option: str) -> None:
@@ -92,6 +102,10 @@ def _run_plan(plan: Plan, choices: RunChoices) -> FileReport:
     if choices.crash_everywhere and report.is_green and report.first is not None:
         note = _crash_everywhere(report, choices)
     _tell_file(report, time.monotonic() - started, note)
+    for point in choices.crash_at:
+        if missed := report.never_passed.get(point):
+            runs = _counted(report.runs, "run")
+            _say(f"      note: crash point {point} was never passed in {missed} of {runs}")
     return report
 
 
@@ -164,7 +178,7 @@ class Progress:
 def _tell_file(report: FileReport, took_s: float, note: str) -> None:
     plan = report.plan
     word = "ok  " if report.is_green else "FAIL"
-    runs = f"{report.runs} {'run' if report.runs == 1 else 'runs'}"
+    runs = _counted(report.runs, "run")
     failed = f", {len(report.failures)} failed" if report.failures else ""
     more = f", {note}" if note else ""
     _say(f"{word}  {plan.path} on {plan.mode}: {runs}{failed}, {took_s:.1f} s{more}")
@@ -181,7 +195,7 @@ def _tell_failure(verdict: Verdict) -> None:
     failure = verdict.failure
     assert failure is not None
     where = f" at crash point {', '.join(map(str, verdict.crash_at))}" * bool(verdict.crash_at)
-    _say(f"      seed {verdict.seed}{where}: {failure.kind.name.lower()} {failure.what}")
+    _say(f"      seed {verdict.seed}{where}: {failure.name}")
     _say(f"        {failure.node + ': ' if failure.node else ''}{failure.says}")
     if verdict.mode == "simulation" and verdict.moments:
         from increstore.proving.led_there import events_that_led_there
@@ -209,13 +223,15 @@ def _conclude(
     events = f", {moments:,} events" if moments else ""
     files = len({report.plan.path for report in reports})
     _say(
-        f"{runs:,} runs of {files} {'scenario' if files == 1 else 'scenarios'}: "
+        f"{_counted(runs, 'run')} of {_counted(files, 'scenario')}: "
         f"{'all green' if code is ExitCode.DONE else f'{len(failures)} failed'}"
         f"{f', {len(faults)} not alike in all modes' if faults else ''}"
         f" ({took_s:.1f} s{events})"
     )
     if failures and choices.shrink:
         _shrink_first(failures, choices)
+    elif choices.shrink:
+        _say("nothing failed, so there is nothing to shrink")
     elif failures:
         _say(failures[0].replay_command())
     return code
@@ -249,6 +265,10 @@ def _shrink_first(failures: list[Verdict], choices: RunChoices) -> None:
     path, shrunk = shrink_to_file(replace(first), choices.out, say=_say)
     _say(f"shrunk to {path}: {shrunk}")
     _say(f"increstore run {path} --on simulation")
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def _say(text: str) -> None:

@@ -6,6 +6,7 @@ with all mistakes of all files.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from increstore.scenario.model import Scenario
 
 MODES = ("simulation", "memory", "tcp")
+COMPARED_MAX = 1_000
+"""Verdicts of a plan that are kept to be compared with those of other modes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +50,15 @@ class FileReport:
     seconds: float = 0.0
     failures: list[Verdict] = field(default_factory=list)
     first: Verdict | None = None
+    compared: list[Verdict] = field(default_factory=list)
+    never_passed: Counter[int] = field(default_factory=Counter)
+    """Forced crash points, by the number of runs that had ended before them."""
 
     def count(self, verdict: Verdict) -> None:
         self.first = self.first or verdict
+        if len(self.compared) < COMPARED_MAX:
+            self.compared.append(verdict)
+        self.never_passed.update(point for point in verdict.crash_at if point > verdict.points)
         self.runs += 1
         self.moments += verdict.moments
         self.seconds += verdict.seconds
@@ -135,8 +144,7 @@ def parity_faults(reports: Sequence[FileReport]) -> list[str]:
     """Where one scenario and seed has not ended alike in two modes: state and evidence."""
     by_run: dict[tuple[str, int], list[Verdict]] = {}
     for report in reports:
-        if report.first is not None:
-            verdict = report.first
+        for verdict in report.compared:
             by_run.setdefault((verdict.scenario, verdict.seed), []).append(verdict)
     return [
         _told(first, other)

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from increstore.errors import ScenarioError, StorageFailed
+from increstore.errors import JournalUnreadable, StorageFailed
 from increstore.journal import JOURNAL_FORMAT
 from increstore.proving.simulated import verdict_of
 from increstore.scenario.load import parse_scenario
@@ -96,31 +96,56 @@ def replay(recorded: Recorded, lines: list[str]) -> Verdict:
 def read_recorded(path: Path) -> Recorded:
     """The first line of a simulated run's journal.
 
-    Raises: ScenarioError when the file is no such journal.
+    Raises: JournalUnreadable when the file is no such journal, or one of another format.
     """
-    first = next(iter(read_lines(path)), "")
     try:
-        found = json.loads(first)
-        return Recorded(
-            found["scenario"], found["text"], found["seed"], tuple(found["crash_at"]),
-            found.get("tape"),
-        )  # fmt: skip
-    except (ValueError, KeyError, TypeError) as error:
-        raise ScenarioError(
+        found = json.loads(next(iter(read_lines(path)), ""))
+    except ValueError:
+        found = None
+    recorded = _recorded(found) if isinstance(found, dict) else None
+    if recorded is None:
+        raise JournalUnreadable(
             f"{path}: line 1 is not that of a simulated run's journal (expected {OPENED!r} with "
             "scenario, text and seed); only journals that `increstore run --on simulation "
             "--journal FILE` has written can be run again"
-        ) from error
+        )
+    if found.get("format") != JOURNAL_FORMAT:
+        raise JournalUnreadable(
+            f"{path}: line 1: the journal has format {found.get('format')}; this version reads "
+            f"format {JOURNAL_FORMAT}; use the version that wrote it"
+        )
+    return recorded
+
+
+def _recorded(found: Mapping[str, Any]) -> Recorded | None:
+    """What a first line says; None when it says too little, or what cannot be."""
+    names = ("scenario", "text", "seed", "crash_at")
+    scenario, text, seed, crash_at = (found.get(name) for name in names)
+    tape = found.get("tape")
+    if not (isinstance(scenario, str) and isinstance(text, str) and type(seed) is int):
+        return None
+    if not (isinstance(crash_at, list) and all(type(point) is int for point in crash_at)):
+        return None
+    if not (tape is None or _is_tape(tape)):
+        return None
+    return Recorded(scenario, text, seed, tuple(crash_at), tape)
+
+
+def _is_tape(found: object) -> bool:
+    return isinstance(found, dict) and all(type(value) is int for value in found.values())
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a journal. Raises: StorageFailed when it cannot be read."""
+    """The lines of a journal. Raises: JournalUnreadable when it cannot be read."""
     try:
         with path.open(encoding="utf-8", errors="surrogateescape") as file:
             for line in file:
                 yield line.rstrip("\n")
     except OSError as error:
-        raise StorageFailed(f"{path}: the journal cannot be read ({error.strerror})") from error
+        raise JournalUnreadable(
+            f"{path}: the journal cannot be read ({error.strerror}); name a file that "
+            "`increstore run --journal FILE` has written"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +156,8 @@ class Difference:
     before: tuple[str, ...]
     first: str | None
     second: str | None
+    is_cut_off: bool = False
+    """Whether the first journal only ends early, perhaps within its last line."""
 
 
 def first_difference(
@@ -144,7 +171,10 @@ def first_difference(
         number += 1
         left, right = next(one, None), next(two, None)
         if left != right:
-            return Difference(number, tuple(before[-context:]), left, right)
+            # Half a line is one that goes on in the other journal, and is the last of its own.
+            is_half = left is not None and right is not None and right.startswith(left)
+            is_cut_off = left is None or (is_half and next(one, None) is None)
+            return Difference(number, tuple(before[-context:]), left, right, is_cut_off)
         if left is None:
             return None
         before.append(left)

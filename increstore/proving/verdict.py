@@ -38,6 +38,12 @@ class Failure:
     at_ns: int = 0
 
     @property
+    def name(self) -> str:
+        """The kind and what it is of it, such as "invariant C1 completion-truth"."""
+        kind = self.kind.name.lower()
+        return kind if kind == self.what else f"{kind} {self.what}"
+
+    @property
     def exit_code(self) -> ExitCode:
         if self.kind is FailureKind.STALL:
             return ExitCode.DEADLINE

@@ -24,13 +24,14 @@ def plans_of(folder, text="", mode=None, seeds=None):
     return [(plan.mode, list(plan.seeds)) for plan in plans], skipped
 
 
-def a_report(folder, mode, state="completed", rows=12):
+def a_report(folder, mode, state="completed", rows=12, seeds=(0,)):
     (path,) = find_scenarios([a_scenario_file(folder)])
     plans, _ = plan_campaign(load_all([path]), None, None)
     report = FileReport(plans[0])
-    evidence = {"orders": {0: 40, 1: rows, 2: 0}}
-    verdict = Verdict(str(path), "t", mode, 0, state, "", None, 1.0, evidence=evidence)
-    report.count(verdict)
+    for seed in seeds:
+        evidence = {"orders": {0: 40, 1: rows, 2: 0}}
+        verdict = Verdict(str(path), "t", mode, seed, state, "", None, 1.0, evidence=evidence)
+        report.count(verdict)
     return report
 
 
@@ -86,3 +87,13 @@ def test_how_far_a_paused_restore_got_is_no_difference(tmp_path):
     ]
 
     assert parity_faults(reports) == []
+
+
+def test_every_seed_is_compared_and_not_the_first_alone(tmp_path):
+    one = a_report(tmp_path, "simulation", seeds=(3, 4))
+    other = a_report(tmp_path, "memory", seeds=(3, 4))
+    other.compared[1].evidence["orders"][1] -= 1
+
+    (fault,) = parity_faults([one, other])
+
+    assert "seed 4: simulation ended completed" in fault

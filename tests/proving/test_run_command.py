@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from increstore.cli.replay import replay
 from increstore.cli.run import run
+from increstore.errors import JournalUnreadable, StorageFailed
 from tests.proving.builders import a_scenario_file
 
 STALLS = """
@@ -27,6 +28,17 @@ within = "10s"
 
 def typed(command, *words):
     return CliRunner().invoke(command, [str(word) for word in words], catch_exceptions=False)
+
+
+def a_journal(folder):
+    journal = folder / "a.jsonl"
+    typed(run, a_scenario_file(folder), "--seed", 1, "--journal", journal)
+    return journal
+
+
+def rewrite_first_line(journal, **facts):
+    first, rest = journal.read_text(encoding="utf-8").split("\n", 1)
+    journal.write_text(json.dumps({**json.loads(first), **facts}) + "\n" + rest, encoding="utf-8")
 
 
 def test_green_files_say_so_and_exit_0(tmp_path):
@@ -153,3 +165,104 @@ def test_what_is_no_simulated_journal_is_refused_with_what_would_be_one(tmp_path
 
     with pytest.raises(Exception, match="only journals that"):
         typed(replay, tmp_path / "x.jsonl")
+
+
+def test_a_journal_that_cannot_be_read_is_bad_input(tmp_path):
+    with pytest.raises(JournalUnreadable, match=r"nothing\.jsonl: the journal cannot be read"):
+        typed(replay, tmp_path / "nothing.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("text", 5),
+        ("seed", "x"),
+        ("seed", True),
+        ("crash_at", ["a"]),
+        ("tape", 5),
+        ("tape", {"a": "b"}),
+    ],
+)
+def test_a_first_line_with_a_wrong_value_is_refused_as_such(tmp_path, name, value):
+    journal = a_journal(tmp_path)
+    rewrite_first_line(journal, **{name: value})
+
+    with pytest.raises(JournalUnreadable, match="line 1 is not that of a simulated run's journal"):
+        typed(replay, journal)
+
+
+def test_a_journal_of_another_format_is_not_run_again(tmp_path):
+    journal = a_journal(tmp_path)
+    rewrite_first_line(journal, format=99)
+
+    with pytest.raises(JournalUnreadable, match="format 99; this version reads format 1"):
+        typed(replay, journal)
+
+
+@pytest.mark.parametrize("cut", [0, 9])
+def test_a_journal_cut_off_says_how_far_it_goes_and_that_so_far_all_is_as_recorded(tmp_path, cut):
+    journal = a_journal(tmp_path)
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:40]) + lines[40][:cut])
+
+    done = typed(replay, journal)
+
+    assert done.exit_code == 4
+    assert "is cut off after line 40; up to there all is as recorded" in done.stderr
+    assert "first difference" not in done.stderr
+
+
+def test_long_lines_of_a_difference_are_shortened_around_where_they_part(tmp_path):
+    path = a_scenario_file(tmp_path)
+    for seed in (1, 2):
+        typed(run, path, "--seed", seed, "--journal", tmp_path / f"{seed}.jsonl")
+        rewrite_first_line(tmp_path / f"{seed}.jsonl", aside="x" * 9_000, last=seed)
+
+    done = typed(replay, tmp_path / "1.jsonl", "--diff", tmp_path / "2.jsonl")
+
+    assert max(map(len, done.stderr.splitlines())) < 400
+    assert '"seed": 1' in done.stderr
+    assert '"seed": 2' in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--junit", "--journal"])
+def test_a_file_that_cannot_be_written_is_told_before_anything_runs(tmp_path, option):
+    path = a_scenario_file(tmp_path)
+
+    with pytest.raises(StorageFailed, match=r"report: .*cannot be written"):
+        typed(run, path, "--seed", 0, "--json", option, tmp_path / "no folder" / "report")
+
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made_for_shrink_is_told_before_anything_runs(tmp_path):
+    path = a_scenario_file(tmp_path)
+
+    with pytest.raises(StorageFailed, match="cannot be written"):
+        typed(run, path, "--shrink", "--out", path / "inside a file")
+
+
+def test_shrink_has_nothing_to_do_when_all_is_green_and_says_so(tmp_path):
+    done = typed(run, a_scenario_file(tmp_path), "--shrink", "--out", tmp_path)
+
+    assert done.exit_code == 0
+    assert "nothing failed, so there is nothing to shrink" in done.stderr
+
+
+def test_a_crash_point_that_no_run_passes_is_told(tmp_path):
+    path = a_scenario_file(tmp_path, "[workload]\nincrementals = 0\nrows = 4\n")
+
+    done = typed(run, path, "--seeds", "0..2", "--crash-at", "5,99999")
+
+    assert "note: crash point 99999 was never passed in 3 of 3 runs" in done.stderr
+    assert "crash point 5 " not in done.stderr
+    assert "note:" not in typed(run, path, "--seeds", "0..2", "--crash-at", "5").stderr
+
+
+def test_what_failed_is_named_once_and_one_run_is_one_run(tmp_path):
+    path = a_scenario_file(tmp_path, '[expect]\noutcome = "paused"\n')
+
+    done = typed(run, path, "--seed", 0)
+
+    assert "seed 0: outcome\n" in done.stderr
+    assert "1 run of 1 scenario: 1 failed" in done.stderr
