@@ -1,4 +1,4 @@
-"""Keys that break the world, and mend it."""
+"""Keys that break the world, and mend it; and a person's word to the restore itself."""
 
 from __future__ import annotations
 
@@ -45,6 +45,30 @@ class FaultActions:
 
     def action_heal_all(self) -> None:
         cast("WatchApp", self).tell(seam.Heal(None))
+
+    def action_operate(self) -> None:
+        """Ask what the coordinator is to be told: nothing so grave happens by one key."""
+        from increstore.tui.screens.prompt import Prompt
+
+        app = cast("WatchApp", self)
+        if "operate" not in app.playback.can:
+            app.notify("this restore is only looked at", severity="warning")
+            return
+        hint = "pause, resume, cancel, or cap 4: so many scans at once"
+        app.push_screen(Prompt("tell the coordinator", hint), self._operate)
+
+    def _operate(self, typed: str | None) -> None:
+        if not typed:
+            return
+        app = cast("WatchApp", self)
+        match typed.lower().split():
+            case ["pause" | "resume" | "cancel" as verb]:
+                app.tell(seam.Operate(verb))
+            case ["cap", number] if number.isdecimal():
+                app.tell(seam.Operate("cap", int(number)))
+            case _:
+                app.notify(f"expected pause, resume, cancel or cap 4, got {typed!r}",
+                           severity="warning")  # fmt: skip
 
     def action_save(self) -> None:
         """Ask for a file, and write the run so far as a scenario into it."""

@@ -73,6 +73,12 @@ KEYS: tuple[Key, ...] = (
     Key("5", "go('faults')", "all faults"),
     Key("x", "remove_fault", "heal the selected fault", ability="heal", footer="Heal"),
     Key("H", "heal_all", "heal every fault", ability="heal"),
+    Key(
+        "P",
+        "operate",
+        "pause, resume or cancel the restore itself (asks first)",
+        ability="operate",
+    ),
     Key("plus,equals_sign", "faster", "twice as fast", ability="speed", footer="Faster"),
     Key("minus", "slower", "half as fast", ability="speed", footer="Slower"),
     Key("0", "normal_speed", "as fast as the clock", ability="speed"),

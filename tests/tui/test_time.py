@@ -43,6 +43,27 @@ def test_keys_move_the_world(keys, commands):
     assert told(*keys) == commands
 
 
+@pytest.mark.parametrize(
+    ("typed", "commands"),
+    [
+        ("pause", [seam.Operate("pause")]),
+        ("CANCEL", [seam.Operate("cancel")]),
+        ("cap 4", [seam.Operate("cap", 4)]),
+        ("cap", []),
+        ("destroy", []),
+    ],
+)
+def test_the_restore_itself_is_told_what_was_typed_in_full(typed, commands):
+    keys = ["space" if letter == " " else letter for letter in typed]
+
+    assert told("P", *keys, "enter") == commands
+    assert told("P", *keys, "escape") == []
+
+
+def test_a_restore_that_is_only_looked_at_is_told_nothing():
+    assert told("P", can={"pause"}) == []
+
+
 def scrubbed(*keys):
     """How many events the painted view has seen after these keys; None: live."""
 
