@@ -81,11 +81,12 @@ def restore_in_view(
 
         require_terminal()
     with ExitStack() as stack:
+        # In the dashboard it runs in a thread, and the dashboard hears the signals.
+        hears = not looks.in_dashboard
         if looks.is_drill:
-            started = _drill(request, config, journal)
+            started = _drill(request, config, journal, heeds_signals=hears)
         else:
-            heeds_signals = not looks.in_dashboard
-            started = _real(request, config, journal, workers, stack, heeds_signals=heeds_signals)
+            started = _real(request, config, journal, workers, stack, heeds_signals=hears)
         engine = started.engine
         can = engine.can - {"save"} if looks.takes_commands else frozenset[str]()
         broadcast = stack.enter_context(serving(looks.serve, engine.title, can, _answer_of(engine)))
@@ -126,10 +127,12 @@ def _real(
     return Started(engine, prepared, ending)
 
 
-def _drill(request: RestoreRequest, config: CoordinatorConfig, journal: Journal) -> Started:
+def _drill(
+    request: RestoreRequest, config: CoordinatorConfig, journal: Journal, *, heeds_signals: bool
+) -> Started:
     from increstore.tui.playback.restore_drill import RestoreDrillEngine
 
-    engine = RestoreDrillEngine(request, config, journal)
+    engine = RestoreDrillEngine(request, config, journal, heeds_signals=heeds_signals)
     return Started(engine, None, engine.ending)
 
 

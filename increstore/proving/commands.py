@@ -9,6 +9,7 @@ import trio
 
 from increstore.errors import IncrestoreError, StorageCorrupted, StorageFailed
 from increstore.protocol.coordinator import RestoreState
+from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.drill.coordinator import Chair
 from increstore.runtime.drill.memory import play_in_memory
 from increstore.runtime.drill.tcp import play_over_tcp
@@ -50,9 +51,11 @@ class Commands:
                 nursery.cancel_scope.cancel()
         return not self._limit.cancelled_caught
 
-    def stop(self) -> None:
-        """Have it end now, as if its time were over."""
-        self._limit.cancel()
+    def stop(self, by: str) -> None:
+        """Have it end now, as if its time were over; `by` says whose word that was."""
+        if not self._limit.cancel_called:
+            self.drill.journal.emit(COORDINATOR, "restore.interrupted", signal=by)
+            self._limit.cancel()
 
     async def _set_limit(self, limit_s: float) -> None:
         await self.drill.conductor.begun.wait()

@@ -6,6 +6,7 @@ The target it makes is a real one: the same command without the drill goes on wi
 from __future__ import annotations
 
 import math
+import signal
 from typing import TYPE_CHECKING, cast
 
 import trio
@@ -21,7 +22,7 @@ from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
 from increstore.runtime.groups import first_expected
 from increstore.runtime.prepare import make_plan
-from increstore.runtime.restore import about_plan
+from increstore.runtime.restore import STOP_SIGNALS, about_plan
 from increstore.runtime.tuning import tune_process
 from increstore.scenario.director import Director
 from increstore.scenario.model import ClusterSpec, HealSpec, Scenario, WorkloadSpec
@@ -41,9 +42,16 @@ HEAL_AT_NS = 365 * 86_400 * 1_000_000_000
 
 
 def run_drill(
-    request: RestoreRequest, config: CoordinatorConfig, journal: Journal, onlooker: Onlooker
+    request: RestoreRequest,
+    config: CoordinatorConfig,
+    journal: Journal,
+    onlooker: Onlooker,
+    *,
+    heeds_signals: bool,
 ) -> Commands:
     """Restore until the end, or until the onlooker stops it; the command, as it has ended.
+
+    It may run in any thread when it does not heed signals.
 
     Raises: BackupChainBroken, TargetRefused, UsageError and other expected errors.
     """
@@ -52,7 +60,7 @@ def run_drill(
     journal.about.update(about_plan(plan))
     journal.subscribe(onlooker, details=True)
     try:
-        return trio.run(_run, plan, request, config, journal, onlooker)
+        return trio.run(_run, plan, request, config, journal, onlooker, heeds_signals)
     except BaseExceptionGroup as group:
         raise first_expected(group) from group
 
@@ -63,6 +71,7 @@ async def _run(
     config: CoordinatorConfig,
     journal: Journal,
     onlooker: Onlooker,
+    heeds_signals: bool,
 ) -> Commands:
     scenario, draws = scenario_of_drill(plan, request), Draws(SEED)
     nodes = [COORDINATOR, *source_names(plan), *target_names(plan)]
@@ -80,10 +89,22 @@ async def _run(
     )
     commands = Commands(drill, request)
     onlooker.reach(commands)
-    await commands.run(math.inf)
+    async with trio.open_nursery() as nursery:
+        if heeds_signals:
+            nursery.start_soon(_stop_on_signal, commands)
+        await commands.run(math.inf)
+        nursery.cancel_scope.cancel()
     if commands.state == "refused":
         raise commands.refusal or IncrestoreError(commands.reason)
     return commands
+
+
+async def _stop_on_signal(commands: Commands) -> None:
+    # What nohup or a shell's background job has set to be ignored stays ignored.
+    heard = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+    with trio.open_signal_receiver(*heard) as signals:
+        async for number in signals:
+            commands.stop(signal.Signals(number).name)
 
 
 def scenario_of_drill(plan: RestorePlan, request: RestoreRequest) -> Scenario:

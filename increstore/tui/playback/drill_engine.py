@@ -76,7 +76,7 @@ class Drilled:
 
     def reach(self, commands: Commands) -> None:
         self._commands = commands
-        self._reins.attach(commands.stop)
+        self._reins.attach(lambda: commands.stop("the dashboard"))
 
     # --- Commands.
 

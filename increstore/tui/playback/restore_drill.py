@@ -23,8 +23,14 @@ class RestoreDrillEngine(Drilled):
     """One command; what it made durable is there for the next one, drill or not."""
 
     def __init__(
-        self, request: RestoreRequest, config: CoordinatorConfig, journal: Journal
+        self,
+        request: RestoreRequest,
+        config: CoordinatorConfig,
+        journal: Journal,
+        *,
+        heeds_signals: bool = False,
     ) -> None:
+        """Only where it runs in the main thread can it heed signals."""
         title = f"{request.collection.name} into {request.target} (a drill)"
         super().__init__(title, request.on, SEED)
         self.ended: Commands | None = None
@@ -32,6 +38,7 @@ class RestoreDrillEngine(Drilled):
         self._request = request
         self._config = config
         self._journal = journal
+        self._heeds_signals = heeds_signals
 
     def ending(self) -> tuple[Prepared, Outcome] | None:
         """What the command line tells of it; None when it never began."""
@@ -44,7 +51,9 @@ class RestoreDrillEngine(Drilled):
 
     def run(self, put: Callable[[JournalEvent], None]) -> str:
         self.tell(put)
-        ended = self.ended = run_drill(self._request, self._config, self._journal, self)
+        ended = self.ended = run_drill(
+            self._request, self._config, self._journal, self, heeds_signals=self._heeds_signals
+        )
         if ended.state == "running":
             return "interrupted; the same command goes on"
         return f"{ended.state}: {ended.reason}" if ended.reason else ended.state
