@@ -215,8 +215,9 @@ def _stopped(truth: Truth) -> Tell:
         if message.restore != truth.restore:
             return
         source, target = truth.sources.get(receiver), truth.targets.get(receiver)
-        if source is not None:
+        if source is not None and 0 < source.generation <= message.generation:
             source.stop()
+            source.cancelled = message.generation
         if target is not None and message.generation >= target.heard:
             target.cancelled = max(target.cancelled, message.generation)
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from increstore.judging.history import History
     from increstore.judging.streams import Source, Stream, Target
     from increstore.protocol.messages import (
+        ApplyChanges,
         CompletionNotification,
         OpenStream,
         ScanId,
@@ -168,4 +169,26 @@ class Stale(Monitor):
                 "S7", now, source.name,
                 f"it works for incremental {scan.incremental}, attempt {scan.attempt} under "
                 f"generation {generation}, and was not asked to in this life",
+            )  # fmt: skip
+
+    @invariant("S8", "silent-when-told-to-stop", "sent OpenStream", "sent ApplyChanges")
+    def silent_when_told_to_stop(
+        self, now: int, stream: Stream, message: OpenStream | ApplyChanges
+    ) -> None:
+        """A source shard that was told to stop sends nothing more for the coordinator that said so,
+        nor for one before it, until it has started again."""
+        self._require_not_stopped(now, stream.source, message.generation)
+
+    @part_of("S8", "sent CompletionNotification", "sent ScanProgress")
+    def reports_nothing_when_told_to_stop(
+        self, now: int, source: Source, message: CompletionNotification | ScanProgress
+    ) -> None:
+        self._require_not_stopped(now, source, message.generation)
+
+    def _require_not_stopped(self, now: int, source: Source, generation: int) -> None:
+        if generation <= source.cancelled:
+            raise self.violated(
+                "S8", now, source.name,
+                f"it goes on for generation {generation}, and was told to stop by generation "
+                f"{source.cancelled}",
             )  # fmt: skip

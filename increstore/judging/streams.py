@@ -167,8 +167,8 @@ class Source:
     """A source shard; all of it is volatile."""
 
     __slots__ = (
-        "asked", "cancels", "generation", "incarnation", "is_blind", "is_up", "life", "name",
-        "reads", "reports", "spoken", "table",
+        "asked", "cancelled", "cancels", "generation", "incarnation", "is_blind", "is_up", "life",
+        "name", "reads", "reports", "spoken", "table",
     )  # fmt: skip
 
     def __init__(self, name: str, table: TableTopology) -> None:
@@ -189,6 +189,8 @@ class Source:
         """The highest that it was told of."""
         self.cancels = 0
         """How often it was told to stop: it may then be asked for the same scan again."""
+        self.cancelled = 0
+        """The generation of the last coordinator that told it to stop."""
         self.asked: dict[tuple[int, int], None] = {}
         """(incremental, attempt) that it was asked for."""
         self.spoken = (0, -1, 0)

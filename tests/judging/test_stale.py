@@ -14,6 +14,7 @@ from increstore.protocol.records import (
     GenerationStarted,
     RestoreCancelled,
     RestoreFailed,
+    RestoreResumed,
 )
 
 from .story import (
@@ -160,3 +161,28 @@ def test_s7_a_source_goes_on_after_a_crash_without_being_asked():
     story.start(S0, incarnation=2)
     with caught("S7"):
         story.send(S0, "coordinator", ScanProgress(scan_id(), 1, 1, 1, 0, ()))
+
+
+def test_s8_a_source_goes_on_after_it_was_told_to_stop():
+    story = a_story().ask(S0).read(S0).open(T0, S0)
+    story.record(RestoreCancelled(story.wall))
+    story.say("coordinator", S0, CancelRestore(RESTORE, 1))
+    with caught("S8", "goes on for generation 1", "told to stop by generation 1"):
+        story.send_batch(1)
+
+
+def test_s8_a_source_obeys_a_newer_coordinator_after_it_was_told_to_stop():
+    story = a_story().ask(S0).read(S0)
+    story.record(RestoreFailed("no luck", story.wall))
+    story.say("coordinator", S0, CancelRestore(RESTORE, 1))
+    story.restart_coordinator()
+    story.record(RestoreResumed(story.wall))
+    story.ask(S0).read(S0).open(T0, S0).send_batch(1)
+
+
+def test_s8_whoever_is_told_to_stop_by_the_past_goes_on():
+    story = a_story()
+    story.restart_coordinator()
+    story.ask(S0).read(S0).open(T0, S0)
+    story.hear("coordinator", S0, CancelRestore(RESTORE, 1))
+    story.send_batch(1)

@@ -196,6 +196,14 @@ BUGS = (
         ("S7",),
     ),
     Bug(
+        "a source does not stop",
+        _GROUP,
+        "A source that is told to stop scans on for a coordinator that is gone.",
+        (Edit(f"{SOURCE_SHARD}._cancel", "self._scan = None", "pass"),),
+        shipped("operator_cancels"),
+        ("S8",),
+    ),
+    Bug(
         "a restart forgets whom it obeys",
         _GROUP,
         "A target that comes up again obeys the first coordinator that speaks, however old.",
