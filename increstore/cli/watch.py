@@ -41,7 +41,8 @@ class Speed(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--speed",
     type=Speed(),
-    help="Seconds of the world in one of ours, or flat-out. Without it: 1; with --plain: flat-out.",
+    help="Seconds of the world in one of ours, or flat-out. Without it: 1, in simulation 0.1; with "
+    "--plain: flat-out.",
 )
 @click.option("--paused", is_flag=True, help="Begin paused: Space lets it go on, s steps.")
 @click.option("--plain", is_flag=True, help="One fact a line, for pipes and screen readers.")

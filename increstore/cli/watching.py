@@ -133,11 +133,10 @@ def _scenario(path: Path, wishes: Wishes) -> Playback:
         from increstore.tui.playback.threaded import ThreadPlayback
 
         return ThreadPlayback.of_scenario(path, mode, seed)
-    from increstore.tui.playback.simulated import SimPlayback
+    from increstore.tui.playback.simulated import SPEED_FIRST, SimPlayback
 
-    return SimPlayback(
-        scenario, seed, name=str(path), speed=wishes.pace, is_paused=wishes.is_paused
-    )
+    speed = wishes.pace if wishes.is_plain or wishes.speed is not None else SPEED_FIRST
+    return SimPlayback(scenario, seed, name=str(path), speed=speed, is_paused=wishes.is_paused)
 
 
 # --- The screen.

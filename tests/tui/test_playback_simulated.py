@@ -338,6 +338,28 @@ def test_the_present_of_a_fork_is_that_of_the_run_it_left():
     assert [*playback.history().events(0, 999)] == [*before.events(0, 999)]
 
 
+def test_a_fork_of_the_present_keeps_the_time_that_has_passed_since_the_last_event():
+    """A person forks while the coordinator waits for a report that was lost."""
+    clock = HandClock()
+    lost = """
+[[fault]]
+kind = "drop"
+message = "CompletionNotification"
+times = 2
+"""
+    playback = a_playback(lost, speed=1.0, clock=clock)
+    for _ in range(30):
+        clock.pass_by(10 * MS)
+        playback.drain()
+    before = playback.status.now_ns
+    assert before > playback.history().live.now + 100 * MS
+
+    playback.command(seam.Fork())
+    playback.drain()
+
+    assert playback.status.now_ns == before
+
+
 # --- Saving.
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 CAN: frozenset[seam.Ability] = frozenset(seam.ABILITIES.values())
 MODE = "simulation"
-SPEED_FIRST = 0.05
+SPEED_FIRST = 0.1
 """Most scenarios last about a virtual second: too short to see anything of it."""
 
 
@@ -192,10 +192,12 @@ class SimPlayback:
         )
 
     def _go_back(self, index: int, deeds: list[Any]) -> None:
-        past = self.history().cut(index)
+        pace, past = self._player.pace, self.history().cut(index)
+        # Of the present the clock may have gone on since the last event.
+        position = pace.position if index == len(self.history()) else WALL_NS
         self._run = SimulatedRun(self._setting, self._run.seed, deeds, rewind_to=index)
         self._player.put(self._run, past)
-        self._player.pace.put(max(past.live.now, WALL_NS))
+        pace.put(max(past.live.now, position))
 
     def _inject(self, fault: AnyFault) -> seam.CommandResult:
         why_not = self._why_no_deed()
