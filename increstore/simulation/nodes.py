@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from increstore.protocol.ready import TimePassed
+from increstore.protocol.ready import Received, TimePassed
 from increstore.runtime.narrate import (
     narrate_event,
     narrate_life,
@@ -206,6 +206,10 @@ class SimulatedNode(ABC):
     def _step(self, event: Event) -> None:
         world, core = self.world, self.core
         now = world.now
+        if event.__class__ is Received:
+            # Only now: what waits for a node that is busy or paused has not been heard.
+            message = event.message
+            self.judge.receipts[message.__class__](now, event.sender, self.address, message)
         ready = core.step(self.clock(now) if self._has_drifted else now, event)
         self.judge.stepped(now, self.name, core, event, ready)
         if world.journal is not None:

@@ -162,17 +162,12 @@ class World(Timeline):
         elif node.core is None:
             return False
         else:
-            message = event.message
-            self.judge.receipts[message.__class__](self.now, event.sender, receiver, message)
             node.handle(event)
         return True
 
     def _deliver_to_coordinators(self, event: Received) -> None:
         """Every coordinator that is up hears what is said to any."""
-        hearers = [c for c in (*self.other_coordinators, self.coordinator) if c.core is not None]
-        if any(hearer.judge is self.judge for hearer in hearers):
-            self.judge.received(self.now, event.sender, COORDINATOR, event.message)
-        for hearer in hearers:
+        for hearer in (*self.other_coordinators, self.coordinator):
             hearer.handle(event)
 
     def tell(self, node: str, name: str, **facts: Any) -> None:

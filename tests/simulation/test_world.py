@@ -201,3 +201,38 @@ def test_recording_what_chance_draws_changes_nothing_of_it():
 
     assert len(recorded.tape) > 100
     assert dataclasses.replace(recorded, tape={}) == simulate(setting, 4)
+
+
+def test_what_waits_for_a_node_that_stands_still_has_not_been_heard():
+    """A judge that was told of it on arrival blamed a source for sending what it could not know."""
+    setting = a_setting(
+        """
+[policy]
+repeat = "200ms"
+[[fault]]
+kind = "disk"
+node = "targets"
+action = "slow"
+op = "append"
+by = "1200ms"
+times = 2
+[[fault]]
+kind = "slow_link"
+from = "targets"
+to = "sources"
+by = "300ms"
+duration = "4s"
+[[fault]]
+kind = "pause"
+node = "sources"
+at = "900ms..1100ms"
+duration = "2s"
+[heal]
+at = "6s"
+"""
+    )
+
+    outcomes = [simulate(setting, seed) for seed in range(10)]
+
+    assert [outcome.violation for outcome in outcomes] == [None] * 10
+    assert {outcome.state for outcome in outcomes} == {"completed"}
