@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from increstore.errors import IncrestoreError
+from increstore.proving import workers
 from increstore.proving.simulated import crashed_verdict, run_simulated
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def run_task(task: Task) -> Verdict:
 def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Verdict]:
     """Verdicts in the order of the tasks; with `jobs` above 1 in so many processes.
 
-    Closing the iterator early stops the workers after the chunks they have begun.
+    Closing the iterator early, or an interruption, ends the workers and their runs.
     """
     if jobs == 1:
         yield from map(run_task, tasks)
@@ -57,7 +58,8 @@ def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Verdict]:
     # A fork server has one thread, so its children inherit no lock that nobody will release.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["increstore.proving.simulated"])
-    with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+    workers_end, our_end = context.Pipe(duplex=False)
+    with ProcessPoolExecutor(jobs, context, workers.begin, (workers_end,)) as pool:
         chunks = _chunks(iter(tasks))
         waiting = [pool.submit(_run_chunk, chunk) for chunk in islice(chunks, jobs * CHUNKS_AHEAD)]
         try:
@@ -65,12 +67,14 @@ def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Verdict]:
                 verdicts = waiting.pop(0).result()
                 waiting += [pool.submit(_run_chunk, chunk) for chunk in islice(chunks, 1)]
                 yield from verdicts
-        finally:
+        except BaseException:
+            our_end.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            raise
 
 
 def _run_chunk(tasks: list[Task]) -> list[Verdict]:
-    return [run_task(task) for task in tasks]
+    return workers.work(lambda: [run_task(task) for task in tasks])
 
 
 def _chunks(tasks: Iterator[Task]) -> Iterator[list[Task]]:

@@ -1,0 +1,66 @@
+"""A campaign that is stopped from outside leaves no process and no folder behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.proving.builders import a_scenario_file
+
+PATIENCE_S = 20
+NEEDS_PROC = pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="needs Linux's list of processes"
+)
+
+
+def processes_of(session: int) -> list[int]:
+    """Living processes of a session; those that are only waited for do not count."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, _, own, *_ = (folder / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        if int(own) == session and state != "Z":
+            found.append(int(folder.name))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("mode", "to_whom", "which", "code"),
+    [
+        ("memory", os.kill, signal.SIGTERM, 7),
+        ("simulation", os.killpg, signal.SIGINT, 7),
+        ("memory", os.kill, signal.SIGKILL, -signal.SIGKILL),
+    ],
+)
+@NEEDS_PROC
+def test_a_stopped_campaign_leaves_nothing_behind(tmp_path, mode, to_whom, which, code):
+    path = a_scenario_file(tmp_path, 'on = ["simulation", "memory"]\n')
+    words = ["--on", mode, "--seeds", "0..99999", "--jobs", "2", "--json"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "increstore", "run", path, *words],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )  # fmt: skip
+    try:
+        assert running.stdout is not None
+        assert '"verdict"' in running.stdout.readline()
+        to_whom(running.pid, which)
+        _, errors = running.communicate(timeout=PATIENCE_S)
+        give_up = time.monotonic() + PATIENCE_S
+        while left := processes_of(running.pid):
+            assert time.monotonic() < give_up, left
+    finally:
+        for process in processes_of(running.pid):
+            os.kill(process, signal.SIGKILL)
+        running.wait()
+    assert running.returncode == code, errors
+    assert "Traceback" not in errors
+    assert [found.name for found in tmp_path.iterdir() if "increstore-run" in found.name] == []
