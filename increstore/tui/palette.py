@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from textual.app import SystemCommand
+from textual.command import CommandPalette
 
 from increstore.tui.keys import KEYS, Key, key_names
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
 class Palette:
     """Mixed into the app."""
+
+    def action_command_palette(self) -> None:
+        """Textual's own, in words that every terminal can show."""
+        app = cast("WatchApp", self)
+        if not CommandPalette.is_open(app):
+            app.push_screen(CommandPalette(placeholder="find a command", id="--command-palette"))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """What can be done on this screen; a screen's own actions first."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 class PickerApp(Endings, App[object]):
     """Shows the scenarios of these files; `choice` is None when the person left."""
 
+    TITLE = "increstore"
     CSS_PATH = "watch.tcss"
     ENABLE_COMMAND_PALETTE = False
 

@@ -38,13 +38,15 @@ class HelpScreen(ModalScreen[None]):
         self._screen_name = screen_name
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help"):
+        with VerticalScroll(id="help") as box:
+            box.border_title = "keys of this screen, and of all"
+            box.border_subtitle = "arrows scroll, Esc closes"
             yield Static(self._keys())
             yield Static(self._glyphs())
 
     def _keys(self) -> Table:
-        table = Table(title="keys", title_justify="left", box=None, pad_edge=False)
-        table.add_column("key", no_wrap=True)
+        table = Table(box=None, pad_edge=False, show_header=False)
+        table.add_column("key", no_wrap=True, style="bold")
         table.add_column("does")
         for names, does in [*self._of_the_screen(), *self._of_the_table(), *MOVES]:
             table.add_row(names, does)
@@ -73,7 +75,8 @@ class HelpScreen(ModalScreen[None]):
         return told
 
     def _glyphs(self) -> Table:
-        table = Table(title="states", title_justify="left", box=None, pad_edge=False)
+        table = Table(title="states", title_justify="left", box=None, show_header=False)
+        table.title_style = "bold"
         table.add_column("", no_wrap=True)
         table.add_column("state")
         is_ascii = getattr(self.app, "is_ascii", False)

@@ -53,8 +53,10 @@ class Brush:
 
     def shard(self, shard: ShardView, now: int) -> Part:
         """The glyph of a shard's state; an alarm only when its report is not merely on its way."""
-        glyph, style = self.state(shard.state)
-        return (glyph, self.role("wait") if word_of(shard, now) == REPORTING else style)
+        if word_of(shard, now) == REPORTING:
+            # Not the sign of a missed report: that one is never shown for anything else.
+            return (self.state("sending")[0], self.role("wait"))
+        return self.state(shard.state)
 
     def bar(self, done: float, width: int, role: str = "busy") -> list[Part]:
         """A bar of `width` cells, `done` of 1 filled."""
