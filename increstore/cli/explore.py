@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from dataclasses import fields
+from math import factorial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
     from increstore.simulation.explore import Budgets, Exploration, Search, Shape, Step
 
 _SIZES = (
-    ("sources", 2, 1, "Source shards of each table."),
-    ("targets", 1, 1, "Target shards of each table."),
-    ("incrementals", 2, 0, "Incrementals after the full backup."),
-    ("tables", 1, 1, "Tables, three at most."),
-    ("pages", 1, 1, "Pages of each source shard's part of a backup."),
-    ("batches", 1, 1, "Batches of each page, for each target."),
-    ("window", 2, 1, "Batches of one stream under way at once."),
+    ("sources", 2, (1, 6), "Source shards of each table."),
+    ("targets", 1, (1, 6), "Target shards of each table."),
+    ("incrementals", 2, (0, 9), "Incrementals after the full backup."),
+    ("tables", 1, (1, 3), "Tables."),
+    ("pages", 1, (1, 9), "Pages of each source shard's part of a backup."),
+    ("batches", 1, (1, 9), "Batches of each page, for each target."),
+    ("window", 2, (1, 99), "Batches of one stream under way at once."),
 )
 _FAULTS = (
     ("crashes", 1, "Crashes: any node, at any point of any step."),
@@ -40,15 +41,17 @@ _FAULTS = (
 )
 _STATES_MAX = 1_000_000
 _SECOND_NS = 10**9
-_TABLES_MAX = 3
+_EXCHANGES_MAX = 10_000
+"""Ways to exchange like shards, each of which a state is looked at from."""
 
 
 def _numbers(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of the world's size and of what may happen in it."""
-    options = [(name, default, least, text) for name, default, least, text in _SIZES]
-    options += [(name, default, 0, text) for name, default, text in _FAULTS]
-    for name, default, least, text in reversed(options):
-        most = _TABLES_MAX if name == "tables" else None
+    options: list[tuple[str, int, int, int | None, str]] = [
+        (name, default, *ends, text) for name, default, ends, text in _SIZES
+    ]
+    options += [(name, default, 0, None, text) for name, default, text in _FAULTS]
+    for name, default, least, most, text in reversed(options):
         kind = click.IntRange(min=least, max=most)
         option = click.option(f"--{name}", type=kind, default=default, show_default=True, help=text)
         command = option(command)
@@ -106,6 +109,7 @@ def explore(
 
     budgets = Budgets(**{field.name: numbers.pop(field.name) for field in fields(Budgets)})
     shape = Shape(**numbers, in_flight=in_flight or -1, alike=not distinct)
+    _refuse_too_many_exchanges(shape)
     if not as_json:
         click.echo(_scope(shape, budgets))
     clock = _Clock(seconds_max)
@@ -123,6 +127,16 @@ def explore(
     else:
         report.print_text()
     context.exit(report.exit_code)
+
+
+def _refuse_too_many_exchanges(shape: Shape) -> None:
+    ways = (factorial(shape.sources) * factorial(shape.targets)) ** shape.tables
+    is_capped = 0 < shape.in_flight < shape.sources * shape.tables
+    if shape.alike and not is_capped and ways > _EXCHANGES_MAX:
+        raise click.UsageError(
+            f"{ways:,} ways to exchange like shards are too many (expected {_EXCHANGES_MAX:,} at "
+            "most); take fewer shards, or tell them apart with --distinct"
+        )
 
 
 def _command(context: click.Context) -> str:

@@ -130,6 +130,7 @@ _EXPECTED = {
     "literal_error": "expected {expected}",
     "greater_than_equal": "expected a number of at least {ge}",
     "greater_than": "expected a number above {gt}",
+    "less_than_equal": "expected a number of at most {le}",
     "less_than": "expected a number below {lt}",
     "too_short": "expected at least one item",
     "string_too_short": "must not be empty",

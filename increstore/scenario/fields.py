@@ -154,4 +154,8 @@ Seeds = Annotated[
 """One seed or a range of them."""
 Count = Annotated[int, Field(strict=True, ge=0)]
 Positive = Annotated[int, Field(strict=True, ge=1)]
+Shards = Annotated[int, Field(strict=True, ge=1, le=256)]
+"""Also tables: what a typing error makes of it must not fill the memory."""
+ChainLength = Annotated[int, Field(strict=True, ge=0, le=10_000)]
+Rows = Annotated[int, Field(strict=True, ge=0, le=1_000_000)]
 Switch = Annotated[bool, Field(strict=True)]

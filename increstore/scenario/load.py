@@ -29,7 +29,7 @@ def load_scenario(path: Path) -> Scenario:
     Raises: ScenarioError listing every mistake, or saying why the file cannot be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8-sig")  # Some editors open a file with a mark.
     except OSError as error:
         raise ScenarioError(
             f"{path}: the scenario cannot be read ({error.strerror}); name a .toml file"

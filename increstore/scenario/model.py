@@ -14,7 +14,18 @@ from pydantic import AfterValidator, Field, model_validator
 from increstore.protocol.policy import is_cap
 from increstore.scenario.base import ScenarioModel
 from increstore.scenario.faults import AnyFault, Fault
-from increstore.scenario.fields import Count, Later, Patience, Positive, Rate, RateRange, Seeds
+from increstore.scenario.fields import (
+    ChainLength,
+    Count,
+    Later,
+    Patience,
+    Positive,
+    Rate,
+    RateRange,
+    Rows,
+    Seeds,
+    Shards,
+)
 from increstore.scenario.values import Span, exactly
 
 FORMAT: Literal[1] = 1
@@ -41,8 +52,8 @@ Cap = Annotated[int, Field(strict=True), AfterValidator(_read_cap)]
 class ClusterSpec(ScenarioModel):
     """Shards of each table, and how many of them are asked to scan at once (-1: all)."""
 
-    sources: Positive = 2
-    targets: Positive = 2
+    sources: Shards = 2
+    targets: Shards = 2
     scans_in_flight: Cap = 32
 
 
@@ -53,10 +64,10 @@ class WorkloadSpec(ScenarioModel):
     """
 
     seed: Count = 1
-    tables: Positive = 1
-    incrementals: Count = 3
-    rows: Count = 40
-    changes: Count = 12
+    tables: Shards = 1
+    incrementals: ChainLength = 3
+    rows: Rows = 40
+    changes: Rows = 12
     deletes: Rate = 20_000
     resets: Rate = 10_000
     partial: Rate = 30_000

@@ -67,7 +67,30 @@ def test_a_world_without_sources_is_a_usage_error():
     result = CliRunner().invoke(explore, ["--sources", "0"])
 
     assert result.exit_code == 2
-    assert "0 is not in the range x>=1" in result.stderr
+    assert "0 is not in the range 1<=x<=6" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--sources", "1000"), "1000 is not in the range"),
+        (("--batches", "10"), "10 is not in the range"),
+        (("--sources", "6", "--targets", "6"), "518,400 ways to exchange like shards"),
+    ],
+)
+def test_a_world_that_could_not_even_be_begun_is_a_usage_error(words, told):
+    result = CliRunner().invoke(explore, [*words, "--states-max", "10"])
+
+    assert result.exit_code == 2
+    assert told in result.stderr
+
+
+def test_many_shards_that_are_told_apart_can_be_begun():
+    result = CliRunner().invoke(
+        explore, ["--sources", "6", "--targets", "6", "--distinct", "--depth-max", "1"]
+    )
+
+    assert result.exit_code == 0
 
 
 def test_a_broken_law_is_told_step_by_step_and_ends_with_code_5(capsys):

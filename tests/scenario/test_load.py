@@ -149,6 +149,13 @@ def test_a_file_is_named_in_every_complaint(tmp_path):
     )
 
 
+def test_a_mark_of_an_editor_at_the_beginning_is_passed_over(tmp_path):
+    path = tmp_path / "marked.toml"
+    path.write_text('format = 1\ntitle = "t"\nwhy = "w"\n', encoding="utf-8-sig")
+
+    assert load_scenario(path).title == "t"
+
+
 def test_a_sound_file_is_loaded(tmp_path):
     path = tmp_path / "orders.toml"
     path.write_text('title = "t"\nwhy = "w"\n', encoding="utf-8")
@@ -251,6 +258,10 @@ def test_every_mistake_is_told_at_once():
         ("[cluster]\nscans_in_flight = 0", "[cluster] scans_in_flight: expected a number of scans "
          "above 0, or -1 for no bound, got 0"),
         ("[workload]\nrows = -1", "[workload] rows: expected a number of at least 0, got -1"),
+        ("[workload]\nrows = 1000001", "[workload] rows: expected a number of at most 1000000, "
+         "got 1000001"),
+        ("[cluster]\ntargets = 257", "[cluster] targets: expected a number of at most 256, "
+         "got 257"),
         ("[workload]\nrows = 1.5", "[workload] rows: expected a whole number, got 1.5"),
         ("[workload]\nrows = true", "[workload] rows: expected a whole number, got True"),
         ("[workload]\nempty = [0]", "[workload] empty, item 1: expected a number of at least 1, "
