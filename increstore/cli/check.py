@@ -1,7 +1,7 @@
 """`increstore check`: does a journal prove that its run kept to every invariant?
 
-Exit codes: 0 none is broken; 5 one is, or the rows differ; 3 the file is no journal, or the
-collection cannot be judged by. `--json` writes one object for each invariant and one for the whole.
+Exit codes: 0 none is broken; 5 one is, or the rows differ; 3 the file is no journal or tells nothing
+to judge by, or the collection cannot be judged by. `--json` writes one object for each invariant and one for the whole.
 """
 
 from __future__ import annotations
@@ -76,17 +76,24 @@ def _check(journal: Path, collection: Path | None, target: Path | None, *, as_js
 
     oracle_of = None if collection is None else _oracle_from(collection)
     verdict = check_journal(journal, oracle_of)
-    code = ExitCode.DONE if verdict.violation is None else ExitCode.VERIFICATION_FAILED
+    code = _exit_code(verdict)
     if not as_json:
         _print_text(journal, verdict)
     rows_code = 0
-    if target is not None and collection is not None and verdict.violation is None:
+    if target is not None and collection is not None and code is ExitCode.DONE:
         from increstore.cli.verify import verify_and_show
 
         rows_code = verify_and_show(target, collection, as_json=as_json)
     if as_json:
         _print_json(journal, verdict)
     return int(code) or rows_code
+
+
+def _exit_code(verdict: JournalVerdict) -> ExitCode:
+    """A journal that tells nothing to judge by proves nothing: it is bad input and not sound."""
+    if verdict.violation is not None:
+        return ExitCode.VERIFICATION_FAILED
+    return ExitCode.DONE if any(verdict.counts.values()) else ExitCode.BAD_INPUT
 
 
 # --- What the chain says.
@@ -171,7 +178,7 @@ def _print_json(journal: Path, verdict: JournalVerdict) -> None:
             {
                 "event": "check.completed",
                 "journal": str(journal),
-                "sound": violation is None,
+                "sound": _exit_code(verdict) is ExitCode.DONE,
                 "restores": verdict.restores,
                 "runs": verdict.ends,
                 "events": verdict.events,
@@ -198,7 +205,9 @@ def _print_text(journal: Path, verdict: JournalVerdict) -> None:
     for note in (*verdict.notes, *_oddities(verdict)):
         click.echo(f"note: {note}", err=True)
     _print_counts(verdict)
-    if verdict.violation is None:
+    if not any(verdict.counts.values()):
+        click.echo("\nnothing could be judged: the journal proves nothing")
+    elif verdict.violation is None:
         judged = sum(count > 0 for count in verdict.counts.values())
         times = sum(verdict.counts.values())
         click.echo(f"\nsound: {judged} invariants judged {times:,} times, none is broken")

@@ -85,6 +85,17 @@ def test_what_could_not_be_judged_is_said(tmp_path):
     assert "completion " in result.stdout
 
 
+def test_a_journal_by_which_nothing_can_be_judged_is_not_called_sound(tmp_path):
+    journal = written(tmp_path / "begun.jsonl", lines_of()[:1])
+
+    result = run(journal)
+
+    assert result.exit_code == 3
+    assert "nothing could be judged" in result.stdout
+    assert "sound" not in result.stdout
+    assert json.loads(run(journal, "--json").stdout.splitlines()[-1])["sound"] is False
+
+
 def test_half_a_line_and_unknown_events_are_said(tmp_path):
     newer = '{"t": 1, "node": "a", "event": "shard.split"}'
     result = run(written(tmp_path / "odd.jsonl", [*lines_of(), newer, '{"t": 1']))
