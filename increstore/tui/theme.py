@@ -6,6 +6,8 @@ with any kind of colour blindness tell them apart. Nothing is told by colour alo
 
 from __future__ import annotations
 
+from functools import cache
+
 from rich.style import Style
 from textual.theme import Theme
 
@@ -60,6 +62,7 @@ _SHADES = {
 }
 
 
+@cache
 def style_of(role: str, *, is_dark: bool, has_colour: bool = True) -> Style:
     """The style of a role; without colours only weight and inversion are left."""
     if not has_colour:

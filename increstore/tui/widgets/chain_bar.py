@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
     from increstore.view.shards import IncrementalView
 
+BOX_LEAST = 6
+"""Cells of the shortest box, with its joint."""
+
 
 class ChainBar(Lines):
     """`[+ full 12/12]=[> inc2 7/12]-[. inc3 0/12]`, around the one that runs."""
@@ -34,9 +37,18 @@ class ChainBar(Lines):
     def refresh_from(self, view: ClusterView) -> None:
         brush = Brush(self)
         self._places = []
+        if not view.incrementals:
+            self.show([[(" the chain is not known yet", brush.role("calm"))]])
+            return
         looked_at = watch_app(self).selected_incremental
-        boxes = [self._box(brush, one, one.number == looked_at) for one in view.incrementals]
-        self.show([self._fitting(boxes, max(view.incremental, 0), brush)])
+        running = min(max(view.incremental, 0), len(view.incrementals) - 1)
+        # Of a long chain only those that could fit are made.
+        fit = self.size.width // BOX_LEAST + 1
+        boxes = {
+            one.number: self._box(brush, one, one.number == looked_at)
+            for one in view.incrementals[max(0, running - fit) : running + fit + 1]
+        }
+        self.show([self._fitting(boxes, running, len(view.incrementals), brush)])
 
     def _box(self, brush: Brush, one: IncrementalView, is_looked_at: bool) -> list[Part]:
         name = "full" if one.number == 0 else f"inc{one.number}"
@@ -52,19 +64,19 @@ class ChainBar(Lines):
             ("]", brush.role("calm")),
         ]
 
-    def _fitting(self, boxes: list[list[Part]], running: int, brush: Brush) -> list[Part]:
+    def _fitting(
+        self, boxes: dict[int, list[Part]], running: int, total: int, brush: Brush
+    ) -> list[Part]:
         """As many boxes as fit, the running one among them; the others are counted."""
-        if not boxes:
-            return [(" the chain is not known yet", brush.role("calm"))]
-        widths = [sum(len(text) for text, _ in box) + 1 for box in boxes]
+        widths = {number: sum(len(text) for text, _ in box) + 1 for number, box in boxes.items()}
         room = max(self.size.width - 18, 12)
-        first = last = min(running, len(boxes) - 1)
+        first = last = running
         used = widths[first]
         while True:
-            if last + 1 < len(boxes) and used + widths[last + 1] <= room:
+            if last + 1 in widths and used + widths[last + 1] <= room:
                 last += 1
                 used += widths[last]
-            elif first > 0 and used + widths[first - 1] <= room:
+            elif first - 1 in widths and used + widths[first - 1] <= room:
                 first -= 1
                 used += widths[first]
             else:
@@ -76,8 +88,8 @@ class ChainBar(Lines):
             self._places.append((column, column + widths[number], number))
             column += widths[number]
             joint = "=" if number < running else "-"
-            line.append((joint if number < len(boxes) - 1 else " ", brush.role("calm")))
-        rest = len(boxes) - 1 - last
+            line.append((joint if number < total - 1 else " ", brush.role("calm")))
+        rest = total - 1 - last
         return [*line, (f" {rest} more" if rest else "", brush.role("calm"))]
 
     def on_click(self, event: events.Click) -> None:
