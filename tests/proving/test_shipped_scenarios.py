@@ -18,7 +18,7 @@ SIMULATED = [path for path in PATHS if "simulation" in load_scenario(path).on]
 LINES_MAX = 32
 MORE_SEEDS = (1001, 1002, 1003)
 PAIRS_MAX = 20
-SMALL = ("nothing_at_all", "one_of_each", "lost_notification")
+SMALL = ("nothing_at_all", "one_of_each", "silent_source")
 
 
 def by_name(path):
