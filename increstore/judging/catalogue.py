@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, NamedTuple
 
 from increstore.judging.completion import Completion
 from increstore.judging.coordinator import CoordinatorHistory
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from increstore.judging.monitor import Invariant, Monitor
-
-    Law = tuple[str, type[Monitor], Callable[..., None]]
-    """The id of an invariant, who judges it, and the method of it that does."""
 
 MONITORS: tuple[type[Monitor], ...] = (
     Order,
@@ -45,14 +43,34 @@ INVARIANTS: tuple[Invariant, ...] = tuple(
 )
 
 
+class Roster(NamedTuple):
+    """Who judges what: method n of monitor n for invariant n. `places[m]` are the methods that are
+    called for observation m, in the order of the monitors."""
+
+    identities: tuple[str, ...]
+    monitors: tuple[type[Monitor], ...]
+    methods: tuple[Callable[..., None], ...]
+    observations: tuple[str, ...]
+    places: tuple[slice, ...]
+
+
 @cache
-def laws_by_observation() -> tuple[tuple[str, tuple[Law, ...]], ...]:
-    """What is to be called for each observation, in the order of the monitors."""
-    found: dict[str, list[Law]] = {}
+def roster(only: tuple[str, ...] | None = None) -> Roster:
+    """Of all invariants, or of these only: worked out once, as every simulated run has a judge."""
+    found: dict[str, list[tuple[str, type[Monitor], Callable[..., None]]]] = {}
     for monitor in MONITORS:
         for identity, observation, check in monitor.checks():
-            found.setdefault(observation, []).append((identity, monitor, check))
-    return tuple((observation, tuple(laws)) for observation, laws in found.items())
+            if only is None or identity in only:
+                found.setdefault(observation, []).append((identity, monitor, check))
+    ends = list(accumulate(map(len, found.values()), initial=0))
+    laws = [law for those in found.values() for law in those]
+    return Roster(
+        tuple(identity for identity, _, _ in laws),
+        tuple(monitor for _, monitor, _ in laws),
+        tuple(check for _, _, check in laws),
+        tuple(found),
+        tuple(map(slice, ends, ends[1:])),
+    )
 
 
 @dataclass(frozen=True, slots=True)

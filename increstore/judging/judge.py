@@ -27,7 +27,7 @@ from __future__ import annotations
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from increstore.judging.catalogue import MONITORS, laws_by_observation
+from increstore.judging.catalogue import MONITORS, roster
 from increstore.judging.config import JudgeConfig
 from increstore.judging.dispatch import receipts, sendings
 from increstore.judging.truth import Truth
@@ -81,8 +81,6 @@ class Judge:
         self._recorded: dict[type, Checks] = {}
         self._applied = self._checks_of("applied")
         self._stepped = self._checks_of("stepped")
-        if self.config.progress_within_ns is not None:
-            self._stepped += self._checks_of("stepped and bounded")
         self._stepped_by: dict[type, Checks] = {
             OperatorAsked: self._checks_of("stepped OperatorAsked")
         }
@@ -92,21 +90,16 @@ class Judge:
 
     def _gather(self, only: Sequence[str] | None, counting: bool) -> dict[str, Checks]:
         monitors = {kind: kind(self.truth, self.config) for kind in MONITORS}
-        found = {}
-        for observation, laws in laws_by_observation():
-            checks = [
-                MethodType(check, monitors[kind])
-                if not counting
-                else self._counting(identity, MethodType(check, monitors[kind]))
-                for identity, kind, check in laws
-                if only is None or identity in only
-            ]
-            found[observation] = tuple(checks)
-        return found
+        who = roster(None if only is None else tuple(only))
+        checks: Checks = tuple(
+            map(MethodType, who.methods, map(monitors.__getitem__, who.monitors))
+        )
+        if counting:
+            self.counts = dict.fromkeys(who.identities, 0)
+            checks = tuple(map(self._counting, who.identities, checks))
+        return dict(zip(who.observations, map(checks.__getitem__, who.places), strict=True))
 
     def _counting(self, identity: str, check: Check) -> Check:
-        self.counts.setdefault(identity, 0)
-
         def counted(*told: Any) -> None:
             self.counts[identity] += 1
             check(*told)
@@ -293,6 +286,12 @@ class Judge:
         if verb == "cap" and (value == -1 or value >= 1):
             self.truth.cap = value
 
+    def close(self) -> None:
+        """Nothing more will be observed: what refers to each other lets go."""
+        for target in self.truth.targets.values():
+            target.streams.clear()
+            target.by_incremental.clear()
+
     # --- What is known of the outcome.
 
     def tables(self, now: int, incremental: int, tables: Mapping[str, Mapping[Any, Any]]) -> None:
@@ -308,6 +307,8 @@ class Judge:
 
     def healed(self, now: int) -> None:
         """Every fault has ended: from here on there must be progress."""
+        if self.config.progress_within_ns is not None and not self.truth.is_healed:
+            self._stepped += self._checks_of("stepped and bounded")
         self.truth.is_healed = True
         self.truth.moved_at = max(now, self.truth.moved_at)
 

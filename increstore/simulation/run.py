@@ -67,11 +67,12 @@ def simulate(
     journal_to: Callable[[JournalEvent], None] | None = None,
     details: bool = False,
     keep_strikes: bool = False,
+    judge: Any = None,
 ) -> SimulatedOutcome:
     """Play the scenario once; the same arguments give the same outcome, digest and journal.
 
     `tape` replaces the seed's chance, `record` keeps it, `keep_strikes` keeps what it did in
-    words; `crash_at` are crash points (1-based).
+    words; `crash_at` are crash points (1-based); `judge` takes the place of all invariants.
     """
     world = make_world(
         setting,
@@ -80,8 +81,11 @@ def simulate(
         journal_to=journal_to,
         details=details,
         keep_strikes=keep_strikes,
+        judge=judge,
     )
-    return outcome_of(world, violation_in(world, world.run))
+    outcome = outcome_of(world, violation_in(world, world.run))
+    world.close()
+    return outcome
 
 
 def make_world(
@@ -92,6 +96,7 @@ def make_world(
     journal_to: Callable[[JournalEvent], None] | None = None,
     details: bool = False,
     keep_strikes: bool = False,
+    judge: Any = None,
 ) -> World:
     """The world of one run, before its first moment."""
     settled = settle(setting.scenario, draws.draw)
@@ -99,7 +104,7 @@ def make_world(
         setting,
         draws,
         Director(setting.compiled_for(settled), draws.draw),
-        make_judge(setting),
+        make_judge(setting) if judge is None else judge,
         ambient=ambient_of(settled),
         ends_within=settled.heal.at + settled.expect.within,
         crash_at=crash_at,

@@ -115,6 +115,11 @@ class World(Timeline):
         while self.advance(MOMENTS_MAX):
             pass
 
+    def close(self) -> None:
+        """Let go of everything: nobody has to look for the circles that a run leaves behind."""
+        self.judge.close()
+        vars(self).clear()
+
     def begin(self) -> None:
         """Start every node, and arrange what the scenario has planned."""
         for node in self.nodes.values():
