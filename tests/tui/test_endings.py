@@ -121,7 +121,6 @@ def test_a_signal_ends_the_list_as_well(number):
         ([SCENARIO, "--speed", "-1"], 2, "expected a number above 0, or flat-out"),
         ([SCENARIO, "--seed", "x"], 2, "is not a valid integer"),
         (["tests"], 2, "no scenario file (*.toml) in this folder"),
-        (["scenarios/lost_seal.toml", "--on", "tcp"], 2, "not on tcp"),
     ],
 )
 def test_what_cannot_be_watched_is_said_before_the_screen_opens(words, code, says):
@@ -129,6 +128,15 @@ def test_what_cannot_be_watched_is_said_before_the_screen_opens(words, code, say
         assert terminal.ends() == code
         assert says in terminal.output.decode().replace("\r\n", " ")
         assert b"\x1b[?1049h" not in terminal.output
+
+
+def test_a_mode_that_the_scenario_does_not_name_is_refused(tmp_path):
+    scenario = tmp_path / "only.toml"
+    scenario.write_text('format = 1\ntitle = "t"\nwhy = "w"\non = ["simulation"]\n')
+
+    with watching(str(scenario), "--on", "tcp") as terminal:
+        assert terminal.ends() == 2
+        assert "runs on simulation, not on tcp" in terminal.output.decode()
 
 
 def plainly(*words, **options):

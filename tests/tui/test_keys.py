@@ -60,6 +60,7 @@ DOES = {
     "go('log')": (shows("LogScreen"), ()),
     "go('faults')": (shows("FaultsScreen"), ()),
     "remove_fault": (told(seam.Heal("silence")), ()),
+    "operate": (shows("Prompt"), ()),
     "heal_all": (told(seam.Heal(None)), ()),
     "faster": (told(seam.Speed(2.0)), ()),
     "slower": (told(seam.Speed(0.5)), ()),
