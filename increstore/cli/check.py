@@ -1,7 +1,8 @@
 """`increstore check`: does a journal prove that its run kept to every invariant?
 
-Exit codes: 0 none is broken; 5 one is, or the rows differ; 3 the file is no journal or tells nothing
-to judge by, or the collection cannot be judged by. `--json` writes one object for each invariant and one for the whole.
+Exit codes: 0 none is broken; 5 one is, or the rows differ; 3 the file is no journal or tells
+nothing to judge by, or the collection cannot be judged by. `--json` writes one object for each
+invariant and one for the whole.
 """
 
 from __future__ import annotations
