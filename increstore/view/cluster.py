@@ -52,6 +52,8 @@ class ClusterView:
         """Events folded."""
         self.gaps = 0
         """Events that the source says were left out."""
+        self.strange = 0
+        """Events that lack what their name promises."""
         self.last_incremental = -1
         self.incremental = -1
         """The one that runs, or the last that did."""
@@ -112,9 +114,14 @@ class ClusterView:
         self.now = max(self.now, event.at)
         self.events += 1
         fold = FOLDS.get(event.name)
-        if fold is not None:
+        if fold is None:
+            return
+        try:
             fold(self, event.node, event.facts, event.at)
-            self.version += 1
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+            # A journal is read as it is: what one event lacks must not hide all the others.
+            self.strange += 1
+        self.version += 1
 
     def shard(self, name: str) -> ShardView:
         """The shard of this name, to be changed; one that nobody has told of yet is made."""

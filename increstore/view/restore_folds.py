@@ -31,7 +31,8 @@ def planned(view: ClusterView, node: str, facts: Facts, at: int) -> None:
         for number in table.get("incrementals", ()):
             view.incremental_at(int(number)).expected += len(table.get("sources", ()))
     last = int(facts.get("last_incremental", len(view.incrementals) - 1))
-    view.incremental_at(last)
+    if last >= 0:
+        view.incremental_at(last)
     for number, backup in enumerate(facts.get("backups", ())):
         view.incremental_at(number).backup = str(backup)
 

@@ -49,10 +49,14 @@ def progress(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     shard = view.shard(str(facts.get("source", node)))
     if (shard.incremental, shard.attempt) > (facts["incremental"], facts.get("attempt", 1)):
         return
-    shard.incremental, shard.attempt = facts["incremental"], facts.get("attempt", 1)
-    shard.rows_scanned = int(facts.get("rows_scanned", 0))
-    shard.rows_sent = int(facts.get("rows_sent", 0))
-    shard.rows_applied = int(facts.get("rows_applied", 0))
+    asked = (facts["incremental"], facts.get("attempt", 1))
+    if asked != (shard.incremental, shard.attempt):
+        shard.rows_scanned = shard.rows_sent = shard.rows_applied = 0
+    shard.incremental, shard.attempt = asked
+    # A sample may be older than what the shard's own events have told already.
+    shard.rows_scanned = max(shard.rows_scanned, int(facts.get("rows_scanned", 0)))
+    shard.rows_sent = max(shard.rows_sent, int(facts.get("rows_sent", 0)))
+    shard.rows_applied = max(shard.rows_applied, int(facts.get("rows_applied", 0)))
     shard.unapplied = sum(facts.get("unapplied", {}).values())
     if shard.state in ("idle", "retrying", "reported") and not _is_reported(shard):
         view.set_state(shard, "scanning", at)

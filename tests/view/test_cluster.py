@@ -159,3 +159,31 @@ def test_no_two_states_look_alike_and_every_colour_has_a_role():
     assert {look.role for look in LOOKS.values()} <= set(ROLES)
     assert all(len(look.glyph) == len(look.ascii) == 1 for look in LOOKS.values())
     assert all(look.ascii.isascii() for look in LOOKS.values())
+
+
+def test_a_late_sample_takes_nothing_back():
+    scan = {"incremental": 1, "source": "orders/s0", "attempt": 1}
+    view = fold(
+        [
+            an_event("scan.asked", "orders/s0", **scan),
+            an_event("page.read", "orders/s0", 1.0, rows=8, last=True, **scan),
+            an_event("scan.progress", at_s=1.1, rows_scanned=0, rows_sent=0, rows_applied=0,
+                     unapplied={}, **scan),
+        ]
+    )  # fmt: skip
+
+    assert view.shards["orders/s0"].rows_scanned == 8
+
+
+def test_an_event_that_lacks_what_its_name_promises_is_counted_and_hides_nothing():
+    view = fold(
+        [
+            an_event("restore.planned"),
+            an_event("scan.reported"),
+            an_event("target.sealed", incremental="x"),
+            an_event("restore.completed", at_s=1.0),
+        ]
+    )
+
+    assert view.state == "completed"
+    assert view.strange == 2

@@ -116,7 +116,8 @@ class FilePlayback:
             self._ends_at = 0 if last is None else last.at
 
     def _still_grows(self) -> bool:
-        last = self._reel.last_event()
+        # The barrier explains itself once more after the end.
+        last = self._reel.last_event(but=frozenset({"barrier.waits"}))
         has_ended = last is not None and last.name in ENDS
         return not has_ended and time.time() - self._path.stat().st_mtime < FRESH_S
 

@@ -136,14 +136,14 @@ class JournalReel:
         self._counted = (done, lines)
         return lines
 
-    def last_event(self) -> JournalEvent | None:
-        """The last whole line that is an event."""
+    def last_event(self, *, but: frozenset[str] = frozenset()) -> JournalEvent | None:
+        """The last whole line that is an event, and none of these names."""
         with self._path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_BYTES))
             lines = file.read().split(b"\n")[:-1]
         for line in reversed(lines):
             event = _parse(line, 0)
-            if event.name != TORN:
+            if event.name != TORN and event.name not in but:
                 return event
         return None
 
