@@ -293,8 +293,8 @@ def shrink_to_file(verdict: Verdict, folder: Path, say: Callable[[str], None]) -
     path = folder / f"{Path(verdict.scenario).stem}-seed{verdict.seed}-shrunk.toml"
     _write(path, to_toml(_titled(shrunk, verdict)))
     note = (
-        f"{len(shrunk.scenario.faults)} faults, {shrunk.draws_before} draws to "
-        f"{shrunk.draws_after}, {shrunk.runs} runs"
+        f"{shrunk.faults_before} faults to {len(shrunk.scenario.faults)}, {shrunk.draws_before} "
+        f"draws to {shrunk.draws_after}, {shrunk.runs} runs"
     )
     if shrunk.tape:
         tape = path.with_suffix(".tape.json")

@@ -17,7 +17,6 @@ MESSAGES: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(messag
 WORK = (ready.ApplyBatch, ready.SealRun, ready.FinalizeRows, ready.PublishTables)
 """Effects that write: a crash may strike around them as around records."""
 RECORDS: dict[str, type] = {cls.__name__: cls for cls in (*typing.get_args(records.Record), *WORK)}
-STATUSES = tuple(status.value for status in messages.Status)
 
 CRASH_POINTS = ("before_append", "after_append", "after_sync", "after_send")
 """Within one step of a node: its records not yet written; written, not synced; synced, nothing
