@@ -209,6 +209,28 @@ BUGS = (
         ("D8",),
     ),
     Bug(
+        "rows that were applied before are progress",
+        _GROUP,
+        "A scan that gets to the same place each time has its budget given back each time.",
+        (Edit(f"{LEDGER}._scan_reported", "entry.rows_best = applied", "pass"),),
+        shipped("same_place_every_time"),
+        ("D8",),
+    ),
+    Bug(
+        "the last incremental's time is that of the final rows",
+        _GROUP,
+        "The stage deadline of finalizing is counted from the start of the last incremental.",
+        (
+            Edit(
+                f"{LEDGER}._finalizing_started",
+                "self.stage_started_at = record.started_at",
+                "pass",
+            ),
+        ),
+        shipped("finalizing_has_its_own_time"),
+        ("D8",),
+    ),
+    Bug(
         "the wait does not grow",
         _GROUP,
         "Every retry waits as long as the first.",
