@@ -318,7 +318,7 @@ class World(Timeline):
         self.tell(node.name, "storage.failed", error=error)
         if not self._resumes():
             node.stop()
-            self._end(RestoreState.FAILED, error)
+            self._end(RestoreState.PAUSED, error)
 
     def storage_corrupted(self, node: str, error: str) -> None:
         """What was durable is damaged: the command ends with a typed error."""

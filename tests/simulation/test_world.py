@@ -236,3 +236,15 @@ at = "6s"
 
     assert [outcome.violation for outcome in outcomes] == [None] * 10
     assert {outcome.state for outcome in outcomes} == {"completed"}
+
+
+def test_a_coordinator_that_can_never_write_its_log_again_pauses_as_the_real_one_does():
+    setting = a_setting(
+        '[[fault]]\nkind = "disk"\nnode = "coordinator"\nop = "log"\naction = "enospc"\n'
+        'after = { event = "incremental.started", incremental = 1 }\npermanent = true\n'
+    )
+
+    outcome = simulate(setting, 0)
+
+    assert (outcome.state, outcome.violation, outcome.tables) == ("paused", None, None)
+    assert "no space" in outcome.reason
