@@ -97,6 +97,10 @@ class VerificationFailed(IncrestoreError):
     exit_code = ExitCode.VERIFICATION_FAILED
 
 
+class EngineStuck(IncrestoreError):
+    """A run in a thread of its own that was told to stop has not."""
+
+
 class JournalUnreadable(IncrestoreError):
     """A file that was given as a journal is none, or has lines that no version writes."""
 

@@ -59,10 +59,11 @@ def events_of(plains: Sequence[Plain]) -> list[JournalEvent]:
 
 
 class FrameReader:
-    """Frames from bytes, however these are cut."""
+    """Frames from bytes, however these are cut; none longer than `bytes_max`."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._buffer = bytearray()
+        self._bytes_max = bytes_max
 
     def feed(self, received: bytes) -> None:
         self._buffer += received
@@ -77,9 +78,9 @@ class FrameReader:
         if len(buffer) < _LENGTH.size:
             return None
         (length,) = _LENGTH.unpack_from(buffer)
-        if length > FRAME_BYTES_MAX:
+        if length > self._bytes_max:
             raise RemoteProtocolError(
-                f"a frame of {length} bytes (expected at most {FRAME_BYTES_MAX}): the other side "
+                f"a frame of {length} bytes (expected at most {self._bytes_max}): the other side "
                 "is no increstore"
             )
         end = _LENGTH.size + length

@@ -19,6 +19,8 @@ WHOLE_EVENTS_MAX = 20_000
 STATUS_PERIOD_S = 0.5
 """Also while nothing happens: a viewer that hears nothing knows that nobody is there."""
 RECEIVE_BYTES = 64 << 10
+ASKED_BYTES_MAX = 1 << 20
+"""A viewer has little to say."""
 
 
 class Stage(Protocol):
@@ -42,7 +44,7 @@ class Viewer:
     def __init__(self, stage: Stage, stream: trio.SocketStream) -> None:
         self._stage = stage
         self._stream = stream
-        self._reader = FrameReader()
+        self._reader = FrameReader(ASKED_BYTES_MAX)
         self._sending = trio.Lock()
         self._next = 0
         """The number of the event that it gets next."""

@@ -20,6 +20,7 @@ from increstore.runtime.stream_words import FrameReader, frame
 from increstore.runtime.viewer import WHOLE_EVENTS_MAX
 from increstore.scenario.faults import Drop
 from increstore.tui.playback import seam
+from increstore.tui.playback.connection import Connection
 from increstore.tui.playback.stream import StreamPlayback
 from increstore.tui.playback.whole import whole
 from increstore.tui.playback.wire import command_of, plain_of, plain_result
@@ -326,6 +327,48 @@ def test_a_slow_viewer_does_not_slow_the_run_and_learns_what_it_missed(stage):
     assert gaps > 0
     assert slow.history().live.gaps == gaps
     assert worst < 1.0, "1,000 events took the run a second: somebody was waited for"
+
+
+class Watch:
+    """A clock of seconds that goes on by hand."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_a_viewer_that_was_suspended_goes_on_with_what_has_come_meanwhile(stage, storm):
+    server, port = stage.broadcast()
+    watch = Watch()
+    viewer = stage.viewer(port, connection=Connection(HOST, port, watch))
+    status_until(viewer, lambda status: status.state == "running")
+    put_all(server, storm[:200])
+    witness = stage.viewer(port)
+    drain_until(witness, lambda found: len(found) >= 200)
+
+    watch.now += 8.0
+
+    assert drain_until(viewer, lambda found: len(found) >= 200) == storm[:200]
+    assert viewer.status.state == "running"
+
+
+def test_a_server_that_says_nothing_for_long_is_left():
+    """The other side is a hole: no server, no answer, no end."""
+    with socket.create_server((HOST, 0)) as hole:
+        watch = Watch()
+        port = hole.getsockname()[1]
+        viewer = StreamPlayback(HOST, port, connection=Connection(HOST, port, watch))
+        viewer.start()
+        for _ in range(3):
+            viewer.drain()
+            watch.now += 2.0
+        viewer.drain()
+
+        assert viewer.status.state == "connecting"
+        assert "nothing heard for 5 s" in viewer.status.error
+        viewer.stop()
 
 
 def test_viewers_that_vanish_are_forgotten(stage, storm):

@@ -57,7 +57,7 @@ class Connection:
         if not self.is_up:
             return self._has_been_reached()
         self._flush()
-        if self._clock() - self._heard_at > SILENCE_S_MAX:
+        if self._clock() - self._heard_at > SILENCE_S_MAX and not self._has_mail():
             self.lose(f"nothing heard for {SILENCE_S_MAX:.0f} s")
         return False
 
@@ -97,6 +97,10 @@ class Connection:
         self._reader, self._to_send = FrameReader(), b""
 
     # --- The socket.
+
+    def _has_mail(self) -> bool:
+        """Whether we have been silent ourselves: suspended, or too busy to read."""
+        return self._socket is not None and bool(select.select([self._socket], [], [], 0)[0])
 
     def _dial(self) -> None:
         try:

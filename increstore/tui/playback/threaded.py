@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from increstore.errors import IncrestoreError
+from increstore.errors import EngineStuck, IncrestoreError
 from increstore.runtime.event_ring import EventRing
 from increstore.tui.playback import seam
 from increstore.tui.playback.whole import whole
@@ -30,10 +30,6 @@ SLICE = 64
 """Events between two looks at the clock."""
 BEHIND_BUDGET = 3
 """So many times the budget is used when many events wait."""
-
-
-class EngineStuck(IncrestoreError):
-    """An engine that was told to stop has not."""
 
 
 class ThreadPlayback:
