@@ -7,6 +7,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import dataclass, replace
@@ -185,6 +186,9 @@ def _code_of(app: WatchApp | PickerApp) -> int:
 
 
 def require_terminal() -> None:
+    """Raises: UsageError when there is nothing to show a dashboard on."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return  # It is shown elsewhere: a browser, by way of `textual-serve`.
     for stream, name in ((sys.stdin, "input"), (sys.stdout, "output")):
         if not stream.isatty():
             raise UsageError(
