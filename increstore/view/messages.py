@@ -3,8 +3,8 @@
 Rules of this file:
 - Messages carry no number on the wire, so a received one is paired with the oldest unheard one of
   the same link, kind and content. What was sent again with the same content is paired in order.
-- What is never heard is *open*: on its way, or lost. It is told as lost when the journal says so
-  (`message.lost`), or when something sent later on the same link has long been heard.
+- What is not heard yet is *open*: on its way. It is told as lost when the journal says so
+  (`message.lost`). Real links do not know what they lose: what is open for long is *unheard*.
 - A message that is heard more often than it was sent is a duplicate.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from increstore.journal import JournalEvent
 
 LATE_NS = 1_000_000_000
-"""A message that took longer is marked as late."""
+"""A message that took longer is late; one that is open for so long is unheard."""
 _CONTENT = ("incremental", "source", "attempt", "generation", "order", "watermark", "status")
 
 
@@ -36,7 +36,7 @@ class MessageView:
     sent_at: int | None
     heard_at: int | None = None
     state: str = "open"
-    """ "open", "heard", "late", "lost" or "duplicate"."""
+    """ "open", "heard", "late", "lost", "unheard" or "duplicate"."""
     why: str = ""
 
     @property
@@ -105,9 +105,15 @@ def _key(sender: str, receiver: str, facts: dict[str, Any]) -> tuple[Any, ...]:
     return (sender, receiver, facts.get("kind"), *content)
 
 
-def pair(events: Iterable[tuple[int, JournalEvent]]) -> list[MessageView]:
-    """The messages of some events with their indexes, in the order in which they were sent."""
+def pair(events: Iterable[tuple[int, JournalEvent]], now: int = 0) -> list[MessageView]:
+    """The messages of some events with their indexes, in the order in which they were sent.
+
+    `now`: the moment that is looked at (nanoseconds since 1970).
+    """
     pairs = MessagePairs()
     for index, event in events:
         pairs.apply(index, event)
+    for message in pairs.messages:
+        if message.state == "open" and now - (message.sent_at or now) > LATE_NS:
+            message.state = "unheard"
     return list(pairs.messages)

@@ -88,3 +88,16 @@ def test_plain_lines_tell_facts_and_the_missing_report_once():
     assert "orders/s1" in missing[0]
     assert not any("scan.asked" in line for line in lines)
     assert summary(view).startswith("paused: deadline")
+
+
+def test_what_a_real_link_has_lost_is_unheard_after_a_while():
+    """Only a simulated network knows, and says, what it loses."""
+    facts = {"kind": "CompletionNotification", "to": "coordinator", "incremental": 1}
+    sent = an_event("message.sent", "orders/s1", 1.0, **facts)
+
+    def state_at(at_s):
+        (message,) = pair([(0, sent)], an_event("x", at_s=at_s).at)
+        return message.state
+
+    assert state_at(1.5) == "open"
+    assert state_at(2.5) == "unheard"

@@ -29,10 +29,11 @@ WINDOW_EVENTS = 6_000
 LANE_WIDTH = 9
 FATE_WIDTH = 10
 TEXT_LEAST, TEXT_PART = 37, 0.4
-TROUBLE_STATES = ("lost", "late", "duplicate")
+TROUBLE_STATES = ("lost", "late", "unheard", "duplicate")
 _DRAWN = ("│", "─", "▶", "◀", "×", "·")  # noqa: RUF001 - a glyph, not a letter
 _ASCII = ("|", "-", ">", "<", "x", ".")
-_ROLE = {"heard": "busy", "open": "wait", "lost": "bad", "late": "wait", "duplicate": "cut"}
+_ROLE = {"heard": "busy", "open": "wait", "lost": "bad", "late": "wait", "duplicate": "cut",
+         "unheard": "bad"}  # fmt: skip
 
 
 class SpaceTime(ScrollView, can_focus=True):
@@ -72,7 +73,7 @@ class SpaceTime(ScrollView, can_focus=True):
         app = watch_app(self)
         start = max(0, app.shown_events - WINDOW_EVENTS)
         events = enumerate(app.history.events(start, app.shown_events), start)
-        messages = pair(events)
+        messages = pair(events, app.now_ns)
         if app.selection is not None:
             messages = [m for m in messages if app.selection in (m.sender, m.receiver)]
         words = [word.lower() for word in app.event_filter.text.split()]
@@ -170,7 +171,7 @@ def _arrow(start: int, end: int, state: str, glyphs: tuple[str, ...]) -> str:
     """From the lane at `start` to that at `end`, both included; a lost one does not arrive."""
     bar, dash, right, left, cross, dot = glyphs
     length = abs(end - start) - 1
-    if state == "lost":
+    if state in ("lost", "unheard"):
         line = "".join(dot if place % 2 else " " for place in range(length))
         line, head = line[: length // 2] + cross + line[length // 2 + 1 :], bar
     else:
@@ -205,4 +206,4 @@ def _fate(message: MessageView) -> str:
         return f"{'LATE ' if message.state == 'late' else ''}{took:,.1f} ms"
     if message.state == "lost":
         return "LOST"
-    return "DOUBLED" if message.state == "duplicate" else "on its way"
+    return {"duplicate": "DOUBLED", "unheard": "NOT HEARD"}.get(message.state, "on its way")
