@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from increstore.judging.truth import said_of
 from increstore.protocol import messages as m
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
             check(now, history, receiver, message)
         if is_question:
             history.ask(now, receiver, message)
-            truth.said[said_of(message, receiver)] = None
+            truth.say(message, receiver)
 
     return tell
 
@@ -151,7 +150,7 @@ def _told_by_source(
 def _report(truth: Truth, source: Source, message: m.CompletionNotification) -> None:
     scan = message.scan
     source.reports[scan.incremental, scan.attempt] = message
-    truth.said[said_of(message)] = None
+    truth.say(message)
 
 
 def _sample(truth: Truth, source: Source, message: m.ScanProgress) -> None:
@@ -165,7 +164,7 @@ def _told_by_target(truth: Truth, checks: Checks) -> Tell:
             return
         for check in checks:
             check(now, target, message)
-        truth.said[said_of(message, sender)] = None
+        truth.say(message, sender)
 
     return tell
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from increstore.judging.monitor import Monitor, invariant, part_of
-from increstore.judging.truth import said_of
 
 if TYPE_CHECKING:
     from increstore.judging.streams import Source, Stream, Target
@@ -59,7 +58,7 @@ class Frames(Monitor):
 
     @part_of("F1", "received CompletionNotification")
     def reports_as_sent(self, now: int, source: Source, message: CompletionNotification) -> None:
-        if not source.is_blind and said_of(message) not in self.truth.said:
+        if not source.is_blind and not self.truth.was_said(message):
             raise self.violated(
                 "F1", now, source.name,
                 f"a report of it was received that it never sent: {message.status.value} of "
@@ -70,14 +69,14 @@ class Frames(Monitor):
     def answers_as_sent(
         self, now: int, target: Target, message: IncrementalSealed | Finalized
     ) -> None:
-        if not target.is_blind and said_of(message, target.name) not in self.truth.said:
+        if not target.is_blind and not self.truth.was_said(message, target.name):
             raise self._never_sent(now, target.name, message)
 
     @part_of("F1", "received SealIncremental", "received Finalize", "received StartScan")
     def questions_as_asked(
         self, now: int, shard: Source | Target, message: SealIncremental | Finalize | StartScan
     ) -> None:
-        if said_of(message, shard.name) not in self.truth.said:
+        if not self.truth.was_said(message, shard.name):
             raise self._never_sent(now, shard.name, message)
 
     def _never_sent(self, now: int, node: str, message: object) -> Exception:

@@ -61,8 +61,8 @@ class Truth:
         self.rolled_back: dict[str, None] = {}
         """Nodes that have lost durable data to a fault since they last came up."""
         self.clocks_changed: dict[str, None] = {}
-        self.said: dict[tuple[Any, ...], None] = {}
-        """Questions, reports and answers that were ever sent (see `said_of`)."""
+        self._said: dict[tuple[Any, ...], list[Any]] = {}
+        """Questions, reports and answers that were ever sent (see `_SAID`)."""
         self.reports_heard: dict[tuple[str, int, int], list[CompletionNotification]] = {}
         """By (source, incremental, attempt)."""
         self.refusals_heard: dict[tuple[str, int, int], None] = {}
@@ -131,7 +131,20 @@ class Truth:
         old.name = overtaken
         self.histories = {**self.histories, overtaken: old, COORDINATOR: new}
 
+    def was_said(self, message: Any, shard: str = "") -> bool:
+        """Whether this question, report or answer was ever sent; `shard` is who is asked, or
+        answers."""
+        key, told = _SAID[type(message)](message, shard)
+        return told in self._said.get(key, ())
+
     # --- What is taken in.
+
+    def say(self, message: Any, shard: str = "") -> None:
+        """A question, report or answer is sent (see `was_said`)."""
+        key, told = _SAID[type(message)](message, shard)
+        before = self._said.setdefault(key, [])
+        if told not in before:
+            before.append(told)
 
     def read(self, scan: ScanId, page: int, batches: Sequence[Batch], last: bool) -> None:
         owed = self.owed(scan.source, scan.incremental)
@@ -189,25 +202,22 @@ class Truth:
         target.forget()
 
 
-def said_of(message: Any, shard: str = "") -> tuple[Any, ...]:
-    """What tells two questions, reports or answers apart; `shard` is who is asked, or answers."""
-    return _SAID[type(message)](message, shard)
-
-
-_SAID: dict[type, Callable[[Any, str], tuple[Any, ...]]] = {
+_SAID: dict[type, Callable[[Any, str], tuple[tuple[Any, ...], Any]]] = {
     StartScan: lambda it, _: (
-        StartScan, it.scan.source, it.scan.incremental, it.scan.attempt, it.generation,
+        (StartScan, it.scan.source, it.scan.incremental, it.scan.attempt, it.generation), None,
     ),
     SealIncremental: lambda it, to: (
-        SealIncremental, to, it.incremental, it.generation, it.sent,
+        (SealIncremental, to, it.incremental, it.generation), it.sent,
     ),
-    Finalize: lambda it, to: (Finalize, to, it.generation),
+    Finalize: lambda it, to: ((Finalize, to, it.generation), None),
     CompletionNotification: lambda it, _: (
-        it.scan.source, it.scan.incremental, it.scan.attempt, it.generation, it.status.value,
-        it.rows_scanned, it.evidence,
+        (it.scan.source, it.scan.incremental, it.scan.attempt, it.generation),
+        (it.status, it.rows_scanned, it.evidence),
     ),
     IncrementalSealed: lambda it, by: (
-        IncrementalSealed, by, it.incremental, it.generation, it.applied,
+        (IncrementalSealed, by, it.incremental, it.generation), it.applied,
     ),
-    Finalized: lambda it, by: (Finalized, by, it.generation, it.rows, it.digest),
+    Finalized: lambda it, by: ((Finalized, by, it.generation), (it.rows, it.digest)),
 }  # fmt: skip
+"""What tells two questions, reports or answers apart, and what they say. With the shard that is
+asked, or answers."""

@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 __all__ = ["Coordinator", "CoordinatorConfig", "RestoreState"]
 
 _ENDED_WITHOUT_RESULT = (RestoreState.FAILED, RestoreState.CANCELLED)
+# Tuples: a union written where it is asked for would be made anew for every message.
+_OF_A_SCAN = (CompletionNotification, ScanProgress)
+_OF_A_RESTORE = (IncrementalSealed, Finalized, Refused)
 
 
 class Coordinator:
@@ -241,9 +244,9 @@ class Coordinator:
 
     def _hear(self, sender: str, message: Message) -> None:
         """The fences that hold for every message; the phase knows the rest."""
-        if isinstance(message, CompletionNotification | ScanProgress):
+        if isinstance(message, _OF_A_SCAN):
             restore = message.scan.restore
-        elif isinstance(message, IncrementalSealed | Finalized | Refused):
+        elif isinstance(message, _OF_A_RESTORE):
             restore = message.restore
         else:
             self._desk.drop(f"{type(message).__name__} is nothing for a coordinator")
@@ -261,7 +264,7 @@ class Coordinator:
 
     def _dismiss(self, sender: str, message: Message) -> None:
         self._desk.drop("after the end")
-        if isinstance(message, ScanProgress | CompletionNotification):
+        if isinstance(message, _OF_A_SCAN):
             self._desk.tell_to_stop(sender)
 
     def _publishing_ended(self, event: TablesPublished | PublishFailed) -> None:

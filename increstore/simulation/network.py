@@ -40,9 +40,9 @@ class Lane:
 
     __slots__ = ("kind", "label", "number")
 
-    def __init__(self, link: Link, kind: str) -> None:
+    def __init__(self, kind: str, label: str) -> None:
         self.kind = kind
-        self.label = f"net {link.sender}>{link.receiver} {kind} "
+        self.label = label
         self.number = 0
 
 
@@ -52,7 +52,6 @@ class Link(dict[type, Lane]):
     __slots__ = ("down_until", "epoch", "last_arrival", "receiver", "resets", "sender")
 
     def __init__(self, sender: str, receiver: str) -> None:
-        super().__init__()
         self.sender = sender
         self.receiver = receiver
         self.last_arrival = 0
@@ -63,7 +62,8 @@ class Link(dict[type, Lane]):
         self.down_until = 0
 
     def __missing__(self, kind: type) -> Lane:
-        lane = self[kind] = Lane(self, kind.__name__)
+        name = kind.__name__
+        lane = self[kind] = Lane(name, f"net {self.sender}>{self.receiver} {name} ")
         return lane
 
 
