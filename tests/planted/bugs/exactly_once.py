@@ -111,6 +111,30 @@ BUGS = (
         ("D2", "E3"),
     ),
     Bug(
+        "a write of an attempt that is over is counted for the next",
+        _GROUP,
+        "A target takes whatever its store has written for something of the attempt at hand.",
+        (
+            Edit(
+                f"{TARGET_SHARD}._batches_applied",
+                "stream = self._streams.find(scan)",
+                "stream = self._streams.by_source.get(scan.source)",
+            ),
+            Edit(
+                f"{TARGET_STREAM}.make_durable",
+                "while self.watermark < watermark:",
+                "while self.watermark < watermark and self._pending:",
+            ),
+            Edit(
+                f"{TARGET_STREAM}.make_durable",
+                'assert watermark <= self.accepted, "the store cannot have more than it was given"',
+                "pass",
+            ),
+        ),
+        shipped("write_of_an_attempt_that_is_over"),
+        ("D2", "E3"),
+    ),
+    Bug(
         "a batch without a stream is applied",
         _GROUP,
         "A late batch of an attempt that is over is written, although nothing waits for it.",
