@@ -125,3 +125,9 @@ def test_a_journal_without_messages_has_an_empty_diagram_and_no_error():
             return await found.text()
 
     assert "messages 0" in run(look())
+
+
+def test_leaving_the_tail_is_told_at_once_though_nothing_happens():
+    assert "tail off" not in shown(SILENT)
+    assert "tail off" in shown(SILENT, "t")
+    assert "tail off" not in shown(SILENT, "t", "t")

@@ -57,6 +57,7 @@ class EventLog(Titled, ScrollView, can_focus=True):
         """The newest matches: what is at the end is painted most, and need not be sought."""
         self._looked_at = 0
         self._of: tuple[object, ...] = ()
+        self._look: tuple[object, ...] = ()
         self._began = 0
 
     def refresh_from(self, view: ClusterView) -> None:
@@ -65,14 +66,21 @@ class EventLog(Titled, ScrollView, can_focus=True):
         history, shown = app.history, app.shown_events
         chosen = self._filter()
         key = (id(history), chosen, shown if app.history_index is not None else None)
+        look = (key, app.follows_tail)
+        is_other, self._look = look != self._look, look
         if key != self._of:
             self._of = key
             self._matches = []
             self._at_hand = {}
             self._looked_at = max(0, shown - LOOK_BACK_MAX)
-        if shown == self._looked_at and self._matches:
-            return
-        test = chosen.compile()
+        self._began = view.started_at
+        if self._take_in(shown, chosen) or is_other:
+            self._show_end(chosen)
+
+    def _take_in(self, shown: int, chosen: EventFilter) -> bool:
+        """Look at the events up to there; whether any of them is to be shown."""
+        history, test = watch_app(self).history, chosen.compile()
+        newest = self._matches[-1:]
         shows_all = bool(chosen.text.strip())
         for index, event in enumerate(history.events(self._looked_at, shown), self._looked_at):
             if (shows_all or event.name not in SAMPLES) and test(event):
@@ -81,8 +89,8 @@ class EventLog(Titled, ScrollView, can_focus=True):
         del self._matches[:-MATCHES_MAX]
         for index in [*self._at_hand][:-AT_HAND_MAX]:
             del self._at_hand[index]
-        self._looked_at, self._began = shown, view.started_at
-        self._show_end(chosen)
+        self._looked_at = shown
+        return self._matches[-1:] != newest
 
     def _filter(self) -> EventFilter:
         app = watch_app(self)
