@@ -107,7 +107,7 @@ def test_a_wrong_call_is_a_usage_error_that_writes_nothing(varied, tmp_path, opt
 def test_every_command_has_a_summary_that_fits_its_line():
     shown = increstore_ends("--help").out
     commands = shown.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    assert len(commands) == 5
+    assert len(commands) == 10
     assert not [line for line in commands if line.endswith("...")]
 
 
