@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from increstore.errors import RemoteProtocolError
 from increstore.protocol.ready import Received
+from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.narrate import narrate_loss
 from increstore.simulation.ambient import MS, RATE_WHOLE
 from increstore.simulation.strikes import Strike
@@ -79,8 +80,8 @@ class Network:
     """All links of a world."""
 
     __slots__ = (
-        "_ambient", "_is_stream", "_latency_low", "_latency_width", "_links", "_troubles", "_world",
-        "delivered", "held",
+        "_ambient", "_is_quiet", "_is_stream", "_latency_and_tie", "_latency_low", "_latency_width",
+        "_links", "_troubles", "_world", "delivered", "held",
     )  # fmt: skip
 
     def __init__(self, world: World) -> None:
@@ -90,7 +91,10 @@ class Network:
         self._is_stream = ambient.is_stream
         self._latency_low = ambient.latency.low
         self._latency_width = ambient.latency.width + 1
+        self._latency_and_tie = world.draws.latency_and_tie
         self._troubles = ambient.troubles_messages
+        self._is_quiet = not self._troubles and world.strikes_kept is None
+        """Whether only a fault of the scenario can do something to a message."""
         self._links = _Links()
         self.held: dict[str, list[tuple[Link, bytes, Payload | None]]] = {}
         """Messages that a fault keeps until it ends, by fault."""
@@ -103,8 +107,11 @@ class Network:
         lane = link[message.__class__]
         lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
-        drawn, tie = world.draws.latency_and_tie(f"{lane.label}{number}")
+        drawn, tie = self._latency_and_tie(f"{lane.label}{number}")
         latency = self._latency_low + (drawn * self._latency_width >> 16)
+        if self._is_quiet and not world.director.has_message_faults:
+            self._travel(link, header, payload, latency, tie)
+            return
         if world.director.has_message_faults:
             fate = world.director.fate(world.now, sender, receiver, message)
             if fate is not None:
@@ -262,8 +269,13 @@ class Network:
         world = self._world
         world.trace(header)
         receiver, event = _read(header, payload)  # type: ignore[arg-type] # Payloads are bytes here.
-        if not world.deliver(receiver, event):
+        node = world.nodes[receiver]
+        if world.other_coordinators and receiver == COORDINATOR:
+            world.deliver_to_coordinators(event)
+        elif node.core is None:
             self._lost(header, payload, "its receiver is down")
+        else:
+            node.handle(event)
 
     def _arrive_damaged(self, arg: tuple[Link, int, bytearray, bytes, Payload | None]) -> None:
         link, resets, frame, header, payload = arg

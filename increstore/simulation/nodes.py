@@ -225,30 +225,36 @@ class SimulatedNode(ABC):
                 world.is_cut_off(self, "after_append", ready.records)
 
     def _carry_out(self, ready: Ready, event: Event) -> None:
-        life = self.life
-        for effect in ready.effects:
-            self.perform(effect)
-            if life != self.life:
-                return
-        if ready.messages and self._is_cut_off_sending(ready):
+        if ready.effects and self._is_cut_off_performing(ready):
             return
-        if life != self.life:
+        if ready.messages and self._is_cut_off_sending(ready):
             return
         if self.world.journal is not None:
             self.narrate_state(self.world.journal)
         if ready.wake_at is None:
             self.rested(event)
 
+    def _is_cut_off_performing(self, ready: Ready) -> bool:
+        life = self.life
+        for effect in ready.effects:
+            self.perform(effect)
+            if life != self.life:
+                return True
+        return False
+
     def _is_cut_off_sending(self, ready: Ready) -> bool:
         world, address = self.world, self.address
+        now, journal, may_be_cut_off = world.now, world.journal, world.meters_points
         judged, send = self.judge.sendings, world.network.send
         for receiver, message in ready.messages:
-            judged[message.__class__](world.now, address, receiver, message)
-            if world.journal is not None:
-                narrate_messages(world.journal, address, ((receiver, message),))
+            judged[message.__class__](now, address, receiver, message)
+            if journal is not None:
+                narrate_messages(journal, address, ((receiver, message),))
             send(address, receiver, message)
-            if world.is_cut_off(self, "after_send", ready.records):
+            if may_be_cut_off and world.is_cut_off(self, "after_send", ready.records):
                 return True
+        if not may_be_cut_off:
+            world.points += len(ready.messages)
         return False
 
     # --- Time.

@@ -159,18 +159,7 @@ class World(Timeline):
 
     # --- What nodes ask for.
 
-    def deliver(self, receiver: str, event: Received) -> bool:
-        """A message has arrived; False when nobody hears it, because the node is down."""
-        node = self.nodes[receiver]
-        if self.other_coordinators and receiver == COORDINATOR:
-            self._deliver_to_coordinators(event)
-        elif node.core is None:
-            return False
-        else:
-            node.handle(event)
-        return True
-
-    def _deliver_to_coordinators(self, event: Received) -> None:
+    def deliver_to_coordinators(self, event: Received) -> None:
         """Every coordinator that is up hears what is said to any."""
         for hearer in (*self.other_coordinators, self.coordinator):
             hearer.handle(event)

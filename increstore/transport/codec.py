@@ -38,7 +38,7 @@ def encode(sender: str, receiver: str, message: Message) -> tuple[bytes, Payload
     """
     plain = to_plain(message)
     payload = None
-    if isinstance(message, ApplyChanges):
+    if message.__class__ is ApplyChanges:
         payload, plain[_PAYLOAD_PLACE] = message.payload, None
     try:
         header: bytes = _pack([sender, receiver, plain])
