@@ -159,3 +159,15 @@ class CoordinatorHistory(Monitor):
                 "K4", now, receiver,
                 f"{type(message).__name__} was sent while the restore was {history.halt}",
             )  # fmt: skip
+
+    @invariant("K5", "an-end-is-told-to-everyone", "ended")
+    def an_end_is_told_to_everyone(self, now: int, state: str, reason: str) -> None:
+        """A coordinator that ends a restore as failed or cancelled has told every shard to stop:
+        none goes on working for a restore that is over."""
+        for history in self.truth.histories.values():
+            if history.halt == state and history.untold:
+                raise self.violated(
+                    "K5", now, history.name,
+                    f"the restore was {state}, and {len(history.untold)} shards were not told to "
+                    f"stop, {next(iter(history.untold))} among them",
+                )  # fmt: skip

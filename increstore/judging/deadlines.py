@@ -57,6 +57,20 @@ class Deadlines(Monitor):
                 f"{_seconds(due - record.not_before)} before the end of its wait of "
                 f"{_seconds(self._wait(record.retries))}",
             )  # fmt: skip
+        self._require_no_longer(now, history, record)
+
+    def _require_no_longer(self, now: int, history: History, record: RetryScheduled) -> None:
+        """A wait is at most a quarter longer than the policy has it."""
+        wall, wait = self._wall(now, history), self._wait(record.retries)
+        if wall is None or self._has_changed_clock():
+            return
+        surplus = record.not_before - (wall + wait + wait // 4 + self._slack())
+        if surplus > 0:
+            raise self.violated(
+                "D8", now, history.name,
+                f"attempt {record.scan.attempt} of {record.scan.source} is to wait "
+                f"{_seconds(surplus)} longer than its wait of {_seconds(wait)} and a quarter more",
+            )  # fmt: skip
 
     @part_of("D8", "sent StartScan")
     def the_wait_is_kept(

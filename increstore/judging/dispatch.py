@@ -87,6 +87,8 @@ def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
         if is_question:
             history.ask(now, receiver, message)
             truth.say(message, receiver)
+        else:
+            history.untold.pop(receiver, None)
 
     return tell
 

@@ -97,6 +97,8 @@ class History:
         self._owed: dict[str, tuple[Claim, ...]] | None = None
         self.must_begin = True
         """Whether this life has yet to record its generation."""
+        self.untold: dict[str, None] = {}
+        """Shards that this life has not told of the failure or cancellation it has recorded."""
 
     def fork(self, name: str) -> History:
         """The same history for another coordinator, who asks on its own account."""
@@ -107,6 +109,7 @@ class History:
         other.asked = dict(self.asked)
         other.questions = dict(self.questions)
         other.must_begin = self.must_begin
+        other.untold = {}
         return other
 
     def begin_life(self) -> None:
@@ -115,6 +118,7 @@ class History:
         self.questions = {}
         self.wall_offset = None
         self.must_begin = True
+        self.untold = {}
 
     def ask(self, now: int, shard: str, message: object) -> None:
         """Note a question, or that it was repeated."""
@@ -240,9 +244,16 @@ class History:
 
     def _failed(self, _: int, record: r.RestoreFailed) -> None:
         self._stop(FAILED, record.reason)
+        self._owe_an_end()
 
     def _cancelled(self, _: int, __: r.RestoreCancelled) -> None:
         self._stop(CANCELLED, "")
+        self._owe_an_end()
+
+    def _owe_an_end(self) -> None:
+        """Every shard is to be told to stop."""
+        for table in self.topology.tables:
+            self.untold.update(dict.fromkeys((*table.sources, *table.targets)))
 
     def _stop(self, halt: str, reason: str) -> None:
         self.halt = halt
@@ -251,6 +262,7 @@ class History:
 
     def _resumed(self, _: int, record: r.RestoreResumed) -> None:
         self.halt = self.reason = self.fatal = ""
+        self.untold = {}
         self.resumed_at = record.resumed_at
         for scan in self.scans.values():
             scan.retries = 0

@@ -21,8 +21,10 @@ from .story import (
     RESTORE,
     S0,
     SECOND,
+    SOURCES,
     T0,
     T1,
+    TARGETS,
     Story,
     a_finalizing_story,
     a_reported_story,
@@ -168,3 +170,19 @@ def test_a_retry_and_a_restart_between_failure_and_retry_break_no_law():
     for target in (T0, T1):
         story.seal(target, streams=streams_at(target, 0, {S0: 2}))
     story.complete(0)
+
+
+def test_k5_a_shard_is_not_told_of_a_failure():
+    story = a_story()
+    story.record(RestoreFailed("a bad day", story.wall))
+    for shard in (*SOURCES, *TARGETS[1:]):
+        story.say(COORDINATOR, shard, CancelRestore(RESTORE, 1))
+    with caught("K5", "the restore was failed", "1 shards were not told", TARGETS[0]):
+        story.judge.ended(story.after(), "failed", "a bad day")
+
+
+def test_k5_whoever_died_before_it_could_tell_them_has_not_ended_it():
+    story = a_story()
+    story.record(RestoreFailed("a bad day", story.wall))
+    story.restart_coordinator()
+    story.judge.ended(story.after(), "failed", "the log cannot be written")

@@ -39,6 +39,12 @@ def test_d8_a_restart_does_not_cut_the_wait_short():
         story.ask(S0, attempt=2)
 
 
+def test_d8_a_wait_is_much_longer_than_the_policy_has_it():
+    story = a_story().ask(S0).report(S0, status=Status.TRANSIENT)
+    with caught("D8", "longer than its wait of 2.000 s and a quarter more"):
+        story.record(RetryScheduled(scan_id(attempt=2), story.wall + 4 * SECOND, 1))
+
+
 def test_d8_where_steps_are_told_no_moment_of_the_wait_is_given_away():
     story = a_failed_story()
     story.after(1.9)

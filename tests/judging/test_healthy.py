@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from increstore.judging.catalogue import INVARIANTS
-from increstore.protocol.messages import Status
+from increstore.protocol.messages import CancelRestore, Status
 from increstore.protocol.ready import OperatorAsked, Ready, TimePassed
 from increstore.protocol.records import RestoreCancelled, RetryScheduled
 from increstore.protocol.target_state import TargetState
+from increstore.protocol.topology import COORDINATOR
 
-from .story import S0, SECOND, T0, T1, Story, a_story, scan_id, stream_state
+from .story import (
+    RESTORE,
+    S0,
+    SECOND,
+    SOURCES,
+    T0,
+    T1,
+    TARGETS,
+    Story,
+    a_story,
+    scan_id,
+    stream_state,
+)
 
 NOT_ASKED_WHEN_HEALTHY = {"T1", "T3", "L1", "L6", "L7", "L8"}
 """They look at tables, at a cancel, or at the word of a driver that nothing moves."""
@@ -70,4 +83,6 @@ def test_a_cancel_ends_a_restore():
         story.after(), "coordinator", None, OperatorAsked("cancel"), Ready(records=(record,))
     )
     story.record(record)
+    for shard in (*SOURCES, *TARGETS):
+        story.say(COORDINATOR, shard, CancelRestore(RESTORE, 1))
     story.judge.ended(story.after(), "cancelled", "the operator asked for it")

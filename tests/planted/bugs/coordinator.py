@@ -89,6 +89,14 @@ BUGS = (
         ("K4", "K1"),
     ),
     Bug(
+        "nobody is told of the end",
+        _GROUP,
+        "A restore fails, and its shards work on.",
+        (Edit(f"{DESK}.fail", "self.tell_all_to_stop()", "pass"),),
+        shipped("fatal_scan"),
+        ("K5",),
+    ),
+    Bug(
         "a failure is not the end",
         _GROUP,
         "A restore that has failed goes on with the scans that are left.",

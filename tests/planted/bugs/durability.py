@@ -231,6 +231,20 @@ BUGS = (
         ("D8",),
     ),
     Bug(
+        "the wait grows too soon",
+        _GROUP,
+        "The first retry waits as long as the second should.",
+        (
+            Edit(
+                "increstore.protocol.policy:CoordinatorConfig.backoff",
+                "doublings = min(failures - 1, 62)",
+                "doublings = min(failures, 62)",
+            ),
+        ),
+        shipped("twenty_failures"),
+        ("D8",),
+    ),
+    Bug(
         "the wait does not grow",
         _GROUP,
         "Every retry waits as long as the first.",
