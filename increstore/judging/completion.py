@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from increstore.protocol.messages import (
         CompletionNotification,
         Evidence,
+        ScanId,
         SealIncremental,
         StartScan,
     )
@@ -40,7 +41,7 @@ class Completion(Monitor):
         for evidence in report.evidence:
             stream = self.truth.stream(evidence.target, report.scan)
             if stream is None or not self._is_out_of_sight(stream, evidence.batches):
-                self._require_durable(now, source, report, evidence)
+                self._require_durable(now, source, report, evidence, stream)
             if stream is not None and evidence.batches > stream.told:
                 raise self.violated(
                     "C1", now, source.name,
@@ -53,9 +54,13 @@ class Completion(Monitor):
         return stream.target.is_blind and batches > stream.best
 
     def _require_durable(
-        self, now: int, source: Source, report: CompletionNotification, evidence: Evidence
+        self,
+        now: int,
+        source: Source,
+        report: CompletionNotification,
+        evidence: Evidence,
+        stream: Stream | None,
     ) -> None:
-        stream = self.truth.stream(evidence.target, report.scan)
         durable = stream.totals.get(evidence.batches) if stream is not None else None
         if durable != (evidence.rows, evidence.digest):
             applied = stream.best if stream is not None else 0
@@ -92,12 +97,14 @@ class Completion(Monitor):
         if record.status is Status.FATAL and key in self.truth.refusals_heard:
             return
         said = self.truth.reports_heard.get(key, ())
-        if not any(is_same(report, record) for report in said):
-            raise self.violated(
-                "C3", now, history.name,
-                f"{record.status.value} of incremental {scan.incremental}, {scan.source}, attempt "
-                f"{scan.attempt} was recorded, but {_heard(said)}",
-            )  # fmt: skip
+        for report in said:
+            if is_same(report, record):
+                return
+        raise self.violated(
+            "C3", now, history.name,
+            f"{record.status.value} of incremental {scan.incremental}, {scan.source}, attempt "
+            f"{scan.attempt} was recorded, but {_heard(said)}",
+        )  # fmt: skip
 
     @part_of("C3", "recorded TargetSealed")
     def seal_was_said(self, now: int, history: History, record: TargetSealed) -> None:
@@ -232,16 +239,16 @@ class Completion(Monitor):
         if report.status is not Status.SUCCESS or source.is_blind:
             return
         owed = self.truth.owed(scan.source, scan.incremental)
-        where = f"incremental {scan.incremental}, attempt {scan.attempt}"
         if not owed.is_complete:
             raise self.violated(
-                "C7", now, source.name, f"reported success of {where} before it had read all pages"
-            )
+                "C7", now, source.name,
+                f"reported success of {_of(scan)} before it had read all pages",
+            )  # fmt: skip
         told = {e.target: (e.batches, e.rows, e.digest) for e in report.evidence}
         if told != owed.everything() or report.rows_scanned != owed.rows:
             raise self.violated(
                 "C7", now, source.name,
-                f"reported success of {where} with {report.rows_scanned} rows, "
+                f"reported success of {_of(scan)} with {report.rows_scanned} rows, "
                 f"{_by_target(told)}; it owes {owed.rows} rows, {_by_target(owed.everything())}",
             )  # fmt: skip
 
@@ -252,6 +259,10 @@ def is_same(report: CompletionNotification, record: ScanReported) -> bool:
         and report.rows_scanned == record.rows_scanned
         and report.evidence == record.evidence
     )
+
+
+def _of(scan: ScanId) -> str:
+    return f"incremental {scan.incremental}, attempt {scan.attempt}"
 
 
 def _heard(said: Any) -> str:

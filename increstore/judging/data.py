@@ -133,13 +133,16 @@ class Data(Monitor):
         """Every row of a page goes to exactly one target shard of its table, and a page holds the
         same rows whenever it is read."""
         source = self.truth.sources[node]
-        routed = sum(batch.rows for batch in batches)
-        strange = [b.target for b in batches if b.target not in source.table.targets]
+        targets, routed, strange = source.table.targets, 0, ""
+        for batch in batches:
+            routed += batch.rows
+            if batch.target not in targets:
+                strange = f"; {batch.target} is none of its table"
         if routed != rows or strange:
             raise self.violated(
                 "T4", now, node,
                 f"page {page} of incremental {scan.incremental} has {rows} rows, {routed} of them "
-                f"for a target{f'; {strange[0]} is none of its table' if strange else ''}",
+                f"for a target{strange}",
             )  # fmt: skip
         before = self.truth.owed(scan.source, scan.incremental).page(page)
         if before is None:

@@ -32,12 +32,17 @@ class Stale(Monitor):
         """A report counts only when it names the generation of the coordinator that records it."""
         scan = record.scan
         said = self.truth.reports_heard.get((scan.source, scan.incremental, scan.attempt), ())
-        generations = [report.generation for report in said if is_same(report, record)]
-        if generations and history.generation not in generations:
+        other = None
+        for report in said:
+            if is_same(report, record):
+                if report.generation == history.generation:
+                    return
+                other = report.generation
+        if other is not None:
             raise self.violated(
                 "S1", now, history.name,
-                f"a report of incremental {scan.incremental}, {scan.source} for generation "
-                f"{max(generations)} was recorded by generation {history.generation}",
+                f"a report of incremental {scan.incremental}, {scan.source} for generation {other} "
+                f"was recorded by generation {history.generation}",
             )  # fmt: skip
 
     @invariant("S2", "what-is-awaited", "recorded ScanReported")

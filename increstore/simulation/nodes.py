@@ -282,10 +282,11 @@ class SimulatedNode(ABC):
 
     def _arm(self) -> None:
         """Have at most one wake-up under way that is early enough."""
-        self._armed_for = self._wake_at
-        if self._wake_at is None or self.core is None:
+        wake_at = self._armed_for = self._wake_at
+        if wake_at is None or self.core is None:
             return
-        moment = max(self._moment(self._wake_at), self.world.now)
+        moment = self._moment(wake_at) if self._has_drifted else wake_at
+        moment = max(moment, self.world.now)
         if self._armed_at is None or moment < self._armed_at:
             self._armed_at = moment
             self.world.at(moment, 0, self._wake, (self.life, moment))

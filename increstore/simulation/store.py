@@ -28,12 +28,12 @@ class SimulatedStore:
     """One target shard's rows and marks, as its frames say."""
 
     __slots__ = (
-        "_columns", "_decode", "_restore", "finalized", "generation", "sealed", "streams", "values",
+        "_decode", "_nulls", "_restore", "finalized", "generation", "sealed", "streams", "values",
     )  # fmt: skip
 
     def __init__(self, workload: Workload, table: str) -> None:
         self._restore = workload.topology.restore
-        self._columns = workload.model.columns(table)
+        self._nulls: Row = dict.fromkeys(workload.model.columns(table))
         self._decode = workload.decode
         self.generation = 0
         self.sealed: dict[int, tuple[StreamEvidence, ...]] = {}
@@ -84,14 +84,15 @@ class SimulatedStore:
         self.streams.clear()
 
     def _fold(self, payload: bytes) -> None:
+        values = self.values
         for key, operation, columns in self._decode(payload):
             if operation == ERASE:
-                self.values.pop(key, None)
+                values.pop(key, None)
                 continue
-            row = self.values.get(key)
+            row = values.get(key)
             if row is None or operation == RESET:
-                row = dict.fromkeys(self._columns)
-            self.values[key] = {**row, **columns}
+                row = self._nulls
+            values[key] = {**row, **columns}
 
 
 def batch_frame(batch: ApplyBatch) -> Frame:

@@ -41,8 +41,8 @@ BUGS = (
         (
             Edit(
                 f"{SIM_STORE}._fold",
-                "self.values.pop(key, None)",
-                "self.values[key] = dict.fromkeys(self._columns)",
+                "values.pop(key, None)",
+                "values[key] = self._nulls",
             ),
         ),
         shipped("last_writer_wins"),
