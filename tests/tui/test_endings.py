@@ -85,8 +85,7 @@ def test_from_the_list_into_a_run_and_back_and_out():
     with watching("scenarios") as terminal:
         terminal.wait_for("scenarios", "Enter run")
         terminal.press("/silent_source")
-        terminal.wait_for("1 of ")
-        terminal.press("\r")
+        terminal.wait_for(" 1 of ")
         terminal.press("\r")
         terminal.wait_for("LIVE")
         terminal.forget()

@@ -70,6 +70,7 @@ class PickerScreen(Screen[Choice | None]):
         self._paths = {str(path): path for path in paths}
         self._seed = seed
         self._first = str(first)
+        self._is_chosen = False
 
     def compose(self) -> ComposeResult:
         yield Static("", id="picker-head", markup=False)
@@ -146,7 +147,10 @@ class PickerScreen(Screen[Choice | None]):
         self._list(event.value)
 
     def on_input_submitted(self) -> None:
+        """To the list; when there is nothing left to choose, run it."""
         self.set_focus(self._list_widget)
+        if self._list_widget.option_count == 1:
+            self._run(is_paused=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Within the search a slash is a letter."""
@@ -185,7 +189,10 @@ class PickerScreen(Screen[Choice | None]):
         if isinstance(self._scenarios[name], tuple):
             self.notify("this file is no scenario that can be run", severity="warning")
             return
-        self.dismiss(Choice(self._paths[name], self._seed, is_paused))
+        if not self._is_chosen:
+            # Keys may have been typed ahead: it is chosen once.
+            self._is_chosen = True
+            self.dismiss(Choice(self._paths[name], self._seed, is_paused))
 
     def action_seed(self) -> None:
         """Ask for the seed of what is run from here."""
