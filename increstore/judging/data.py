@@ -56,7 +56,8 @@ class Data(Monitor):
         self, now: int, node: str, target: str, told: Sequence[StreamEvidence], history: History
     ) -> None:
         owed = history.owed(target)
-        got = tuple(sorted((s.source, s.attempt, s.rows, s.batches, s.digest) for s in told))
+        got = [(s.source, s.attempt, s.rows, s.batches, s.digest) for s in told]
+        got.sort()
         if got != owed:
             raise self.violated(
                 "T2", now, node,

@@ -14,7 +14,7 @@ from increstore.protocol.messages import Status
 from increstore.protocol.topology import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from increstore.protocol.messages import Evidence, StreamEvidence
     from increstore.protocol.topology import Topology
@@ -94,7 +94,7 @@ class History:
         """What each shard was asked last in this life, answered or not."""
         self.barrier_held = -1
         """Up to which incremental the barrier was looked at and held: it does not open again."""
-        self._owed: dict[str, tuple[Claim, ...]] | None = None
+        self._owed: dict[str, list[Claim]] | None = None
         self.must_begin = True
         """Whether this life has yet to record its generation."""
         self.untold: dict[str, None] = {}
@@ -134,7 +134,7 @@ class History:
         """Whether it may ask for anything."""
         return not self.halt
 
-    def owed(self, target: str) -> tuple[Claim, ...]:
+    def owed(self, target: str) -> Sequence[Claim]:
         """What the open incremental's successes say this target was sent, in order of source."""
         if self._owed is None:
             owed: dict[str, list[Claim]] = {}
@@ -142,8 +142,10 @@ class History:
                 for sent in report.evidence:
                     claim = (source, report.scan.attempt, sent.rows, sent.batches, sent.digest)
                     owed.setdefault(sent.target, []).append(claim)
-            self._owed = {name: tuple(sorted(claims)) for name, claims in owed.items()}
-        return self._owed.get(target, ())
+            for claims in owed.values():
+                claims.sort()
+            self._owed = owed
+        return self._owed.get(target, [])
 
     def take(self, now: int, record: Any) -> None:
         """Fold one durable record."""

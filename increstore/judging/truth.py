@@ -119,9 +119,10 @@ class Truth:
 
     def has_succeeded(self, source: str, incremental: int) -> bool:
         """Whether any coordinator has a durable success of it."""
-        return any(
-            source in history.reports.get(incremental, ()) for history in self.histories.values()
-        )
+        for history in self.histories.values():
+            if source in history.reports.get(incremental, ()):
+                return True
+        return False
 
     def usurp(self, overtaken: str) -> None:
         """The coordinator goes on as `overtaken`; another begins from the same history."""
@@ -149,7 +150,7 @@ class Truth:
     def read(self, scan: ScanId, page: int, batches: Sequence[Batch], last: bool) -> None:
         owed = self.owed(scan.source, scan.incremental)
         if owed.page(page) is None:
-            told = tuple((batch.target, batch.rows, batch.digest) for batch in batches)
+            told = tuple([(batch.target, batch.rows, batch.digest) for batch in batches])
             owed.take(page, told, last)
 
     def record(self, now: int, history: History, record: Any) -> None:

@@ -8,7 +8,10 @@ slots that may be written to; once it is written it becomes what it is, and is f
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, fields
-from typing import Any, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 T = TypeVar("T")
 
@@ -36,6 +39,18 @@ def draft_of(cls: type) -> type:
     assert not hasattr(cls, "__post_init__"), f"a draft would become a {cls.__name__} unchecked"
     slots = {"__slots__": cls.__dict__["__slots__"], "__module__": cls.__module__}
     return type(f"{cls.__name__}Draft", (), slots)
+
+
+def maker_of(cls: type[T]) -> Callable[..., T]:
+    """A function that makes a `cls` of all its fields, in order: in two thirds of the time."""
+    names: dict[str, Any] = {"Draft": draft_of(cls), "Value": cls}
+    fields_in_order = [field.name for field in fields(cls)]  # type: ignore[arg-type]
+    lines = [f" value.{name} = {name}\n" for name in fields_in_order]
+    parameters = ", ".join(fields_in_order)
+    head = f"def make({parameters}):\n value = Draft()\n"
+    exec(f"{head}{''.join(lines)} value.__class__ = Value\n return value\n", names)
+    make: Callable[..., T] = names["make"]
+    return make
 
 
 def _init_source(cls: Any, names: dict[str, Any]) -> str:

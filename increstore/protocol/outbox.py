@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from increstore.protocol.frozen import maker_of
 from increstore.protocol.ready import Ready
 
 if TYPE_CHECKING:
     from increstore.protocol.messages import Message
     from increstore.protocol.ready import Effect
     from increstore.protocol.records import Record
+
+
+_make_ready = maker_of(Ready)
 
 
 class Outbox:
@@ -42,4 +46,4 @@ class Outbox:
             effects, self._effects = tuple(self._effects), []
         if self._messages:
             messages, self._messages = tuple(self._messages), []
-        return Ready(records, effects, messages, wake_at)
+        return _make_ready(records, effects, messages, wake_at)

@@ -95,7 +95,12 @@ class DiskNode(SimulatedNode):
 
     def _is_cut_off(self, point: str, operation: str, work: list[Any]) -> bool:
         """Pass a crash point of an effect; records have passed theirs in the step."""
-        return operation not in OF_RECORDS and self.world.is_cut_off(self, point, work)
+        if operation in OF_RECORDS:
+            return False
+        if self.world.meters_points:
+            return self.world.is_cut_off(self, point, work)
+        self.world.points += 1
+        return False
 
     def _fate_of_write(self, operation: str) -> tuple[int, str, bool]:
         """How long it takes, why it fails (or ""), and whether it reaches the page cache."""

@@ -29,7 +29,8 @@ class Unjudged:
         self.sendings: defaultdict[type, Callable[..., None]] = defaultdict(lambda: _look_away)
         self.receipts = self.sendings
 
-    def __getattr__(self, _: str) -> Callable[..., None]:
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        setattr(self, name, _look_away)  # Found without us the next time.
         return _look_away
 
 

@@ -115,7 +115,8 @@ class SimulatedTarget(DiskNode):
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, name)
         self._table = world.topology.table(table_of(name))
-        self.store = SimulatedStore(world.workload, self._table.table)
+        self.store: SimulatedStore
+        """What is durable, as of the last start and what was written since."""
         self._seal: Sequence[StreamEvidence] = ()
         """The streams of the last seal that was written."""
 

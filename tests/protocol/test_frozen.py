@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from increstore.protocol.frozen import draft_of, frozen
+from increstore.protocol.frozen import draft_of, frozen, maker_of
 
 
 @frozen
@@ -84,6 +84,15 @@ def test_it_can_be_matched_replaced_copied_and_pickled():
     assert again == point
     with pytest.raises(FrozenInstanceError):
         again.x = 3
+
+
+def test_a_maker_makes_the_same_values_and_they_are_frozen_too():
+    made = maker_of(Point)(1, 2, "here")
+
+    assert type(made) is Point
+    assert made == Point(1, 2, "here")
+    with pytest.raises(FrozenInstanceError):
+        made.x = 3
 
 
 def test_a_class_that_checks_its_fields_cannot_be_made_by_a_draft():
