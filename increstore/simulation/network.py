@@ -131,22 +131,23 @@ class Network:
         """As ambient chance has it; each decision is a draw of its own, to be left out alone."""
         ambient, draw = self._ambient, self._world.draws.draw
         label = f"{lane.label}{lane.number}"
-        if self._strikes(f"{label} loss", ambient.loss):
+        if ambient.loss and self._strikes(f"{label} loss", ambient.loss):
             self._note("loss", link, lane)
             self._lost(header, payload, "loss (drawn)")
             if ambient.is_stream:
                 self.reset(link.sender, link.receiver)
             return
         for damage, rate in (("corrupt", ambient.corrupt), ("truncate", ambient.truncate)):
-            if self._strikes(f"{label} {damage}", rate):
+            if rate and self._strikes(f"{label} {damage}", rate):
                 self._note(damage, link, lane)
                 self._travel_damaged(link, header, payload, latency, damage, label)
                 return
-        if not ambient.is_stream and self._strikes(f"{label} reorder", ambient.reorder):
+        may_be_late = ambient.reorder and not ambient.is_stream
+        if may_be_late and self._strikes(f"{label} reorder", ambient.reorder):
             late = 1 + draw(f"{label} late", REORDER_NS_MAX)
             self._note("reorder", link, lane, late)
             latency += late
-        if self._strikes(f"{label} duplicate", ambient.duplicate):
+        if ambient.duplicate and self._strikes(f"{label} duplicate", ambient.duplicate):
             again = draw(f"{label} again", REORDER_NS_MAX)
             self._note("duplicate", link, lane, again)
             self._travel(link, header, payload, latency + again, tie)
@@ -154,8 +155,6 @@ class Network:
 
     def _strikes(self, label: str, rate: int) -> bool:
         """Draws that strike are those at the end, so that 0 is harmless."""
-        if not rate:
-            return False
         return self._world.draws.draw(label, RATE_WHOLE) >= RATE_WHOLE - rate
 
     def _note(self, what: str, link: Link, lane: Lane, by: int = 0) -> None:
