@@ -50,7 +50,11 @@ NOTIFICATIONS = frozenset({"scan.reported", "completion.received"})
 class History:
     """An append-only sequence of events with random access and views."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, spacing: int = SPACING_FIRST, shards_kept_max: int = SHARDS_KEPT_MAX
+    ) -> None:
+        """`spacing`: events between the first checkpoints; `shards_kept_max`: of all together."""
+        self._shards_kept_max = shards_kept_max
         self._packed: list[bytes] = []
         self._tail: list[JournalEvent] = []
         self._at_hand: tuple[int, list[JournalEvent]] = (-1, [])
@@ -58,7 +62,7 @@ class History:
         self._marks: dict[str, array[int]] = {"trouble": array("q"), "notification": array("q")}
         self._checkpoints: list[tuple[int, ClusterView]] = []
         self._steps: list[tuple[int, ClusterView]] = []
-        self._spacing = SPACING_FIRST
+        self._spacing = spacing
         self.live = ClusterView()
         """The view after the last event."""
 
@@ -184,7 +188,7 @@ class History:
         return self._at_hand[1]
 
     def _add_checkpoint(self, number: int) -> None:
-        room = max(CHECKPOINTS_LEAST, SHARDS_KEPT_MAX // max(len(self.live.shards), 1))
+        room = max(CHECKPOINTS_LEAST, self._shards_kept_max // max(len(self.live.shards), 1))
         if len(self._checkpoints) >= min(room, CHECKPOINTS_MAX):
             self._spacing *= 2
             self._checkpoints = [item for item in self._checkpoints if item[0] % self._spacing == 0]

@@ -14,8 +14,8 @@ from tests.view.journals import SILENT, STORM, an_event, journal_of
 from tests.view.test_cluster import fold, what_is_seen
 
 
-def a_history(events):
-    history = History()
+def a_history(events, **bounds):
+    history = History(**bounds)
     for event in events:
         history.append(event)
     return history
@@ -40,23 +40,20 @@ def test_the_view_at_any_moment_is_the_fold_of_what_came_before(count):
     assert what_is_seen(history.view_at(count)) == what_is_seen(fold(events[:count]))
 
 
-def test_there_are_never_more_checkpoints_than_allowed_and_seeking_still_works(monkeypatch):
-    monkeypatch.setattr(history_module, "SPACING_FIRST", 4)
+def test_there_are_never_more_checkpoints_than_allowed_and_seeking_still_works():
     events = journal_of(STORM)[1] * 3
 
-    history = a_history(events)
+    history = a_history(events, spacing=4)
 
     assert len(history._checkpoints) <= CHECKPOINTS_MAX
     for count in (0, 1, 777, len(events)):
         assert what_is_seen(history.view_at(count)) == what_is_seen(fold(events[:count]))
 
 
-def test_a_large_cluster_has_fewer_checkpoints_so_that_memory_stays_bounded(monkeypatch):
-    monkeypatch.setattr(history_module, "SPACING_FIRST", 4)
-    monkeypatch.setattr(history_module, "SHARDS_KEPT_MAX", 200)
+def test_a_large_cluster_has_fewer_checkpoints_so_that_memory_stays_bounded():
     events = journal_of(STORM)[1] * 3
 
-    history = a_history(events)
+    history = a_history(events, spacing=4, shards_kept_max=200)
 
     shards = sum(len(view.shards) for _, view in history._checkpoints)
     assert shards <= 200 or len(history._checkpoints) == history_module.CHECKPOINTS_LEAST
