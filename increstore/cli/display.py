@@ -216,7 +216,9 @@ def _completed_line(number: int, plan: RestorePlan, progress: RestoreProgress) -
     rate = progress.rate()
     speed = f"  {rate:>9,.0f}/s" if rate else ""
     rows = progress.rows_of_incremental(number)
-    return f"{number:>{len(last)}}/{last}  {plan.backups[number]:<34}  {rows:>11,} rows{speed}"
+    width = max(map(len, plan.backups))
+    name = f"{plan.backups[number]:<{width}}"
+    return f"{number:>{len(last)}}/{last}  {name}  {rows:>11,} rows{speed}"
 
 
 def progress_line(progress: RestoreProgress) -> str:

@@ -53,6 +53,8 @@ def test_plain_is_one_fact_a_line_without_colours(varied: Depot, tmp_path: Path)
     lines = [line.split() for line in ended.err.splitlines()]
     told = [words[2:4] for words in lines if words[2:3] and words[2].endswith("/5")]
     assert told == [[f"{number}/5", name] for number, name in enumerate(varied.backups)]
+    places = {line.index(" rows") for line in ended.err.splitlines() if "/5  " in line}
+    assert len(places) == 1, "numbers of rows stand one under the other"
 
 
 def test_a_journal_holds_every_event_and_grows_with_the_next_run(varied: Depot, tmp_path: Path):
