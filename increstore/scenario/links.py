@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,8 +28,8 @@ class LinkState(LiveState):
     cuts = False
     """Whether what it concerns is lost."""
 
-    def concerns(self, sender: str, receiver: str) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def concerns(self, sender: str, receiver: str) -> bool: ...
 
     def hold(self, sender: str, receiver: str) -> str | None:
         """Under which name a message that it concerns is kept; None: it is not."""

@@ -10,6 +10,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from increstore.scenario.trigger import CountedFault, LastingFault
@@ -25,7 +26,7 @@ TOLD_MAX = 100
 """Strikes of one fault that are told one by one; what exceeds them is only counted."""
 
 
-class LiveFault:
+class LiveFault(ABC):
     """A fault without a duration: it strikes when it is triggered."""
 
     is_repeated = False
@@ -84,11 +85,11 @@ class LiveFault:
         """Whether it does something now, or still may."""
         return False
 
-    def end(self, now: int, why: str) -> None:
+    def end(self, now: int, why: str) -> None:  # noqa: B027 - not every fault leaves something.
         """Undo what can be undone."""
 
-    def strike_now(self, now: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def strike_now(self, now: int) -> None: ...
 
     @property
     def is_permanent(self) -> bool:
@@ -162,11 +163,11 @@ class LiveState(LiveFault):
         else:
             self.tell(now, "skipped", "", f"{why}; nothing matched")
 
-    def take_effect(self, now: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def take_effect(self, now: int) -> None: ...
 
-    def lose_effect(self, now: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def lose_effect(self, now: int) -> None: ...
 
     def describe(self) -> str:
         return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from increstore.scenario import actions as a
@@ -52,9 +53,9 @@ class _Crashing(LiveFault):
         left = self.time_left(now)
         return until_heal if left is None else min(left, until_heal)
 
+    @abstractmethod
     def time_left(self, now: int) -> int | None:
         """How long the fault itself lasts from now, when it has a duration."""
-        raise NotImplementedError
 
     def lift(self, now: int) -> None:
         super().lift(now)

@@ -7,6 +7,7 @@ group. Like a step's records, an effect's write has three crash points: `before_
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -60,17 +61,17 @@ class DiskNode(SimulatedNode):
         if not self._is_writing:
             self._write_next()
 
+    @abstractmethod
     def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
         """What this work appends."""
-        raise NotImplementedError
 
+    @abstractmethod
     def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
         """The frames are durable."""
-        raise NotImplementedError
 
+    @abstractmethod
     def write_failed(self, operation: str, work: list[Any], error: str) -> None:
         """The disk said no; what was written may or may not be durable."""
-        raise NotImplementedError
 
     def _write_next(self) -> None:
         if self.core is None:
