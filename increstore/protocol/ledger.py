@@ -36,6 +36,15 @@ class RestoreState(Enum):
     CANCELLED = "cancelled"
 
 
+HALTED = (
+    RestoreState.COMPLETED,
+    RestoreState.FAILED,
+    RestoreState.CANCELLED,
+    RestoreState.PAUSED,
+)
+"""Nothing goes on by itself: it is over, or a person must resume it."""
+
+
 class ScanState(Enum):
     """Where one source shard's scan of the current incremental stands."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from increstore.protocol.ledger import HALTED
 from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
@@ -28,8 +29,14 @@ class BarrierTeller:
         self._told_at = 0
 
     def look(self, core: Coordinator, now: int) -> None:
-        """Cheap when nothing is to be told. `now` is the clock of the coordinator's steps."""
+        """Cheap when nothing is to be told. `now` is the clock of the coordinator's steps.
+
+        A restore that stands waits for nobody, and its last event says why it stands.
+        """
         mark = core.awaited_mark
+        if core.state in HALTED:
+            self._mark = mark
+            return
         if mark == self._mark and now - self._told_at < PERIOD_NS:
             return
         self._mark, self._told_at = mark, now

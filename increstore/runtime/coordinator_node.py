@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import trio
 
 from increstore.errors import IncrestoreError
-from increstore.protocol.coordinator import Coordinator, RestoreState
+from increstore.protocol.ledger import HALTED
 from increstore.protocol.ready import PublishFailed, PublishTables, TablesPublished
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.node import Node
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from increstore.journal import Journal
+    from increstore.protocol.coordinator import Coordinator
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import CoordinatorRecord, Record
     from increstore.runtime.control import RestoreControl
     from increstore.runtime.prepare import Prepared
     from increstore.store.seam import HistoryLog
     from increstore.transport.seam import Endpoint, Transport
-
-ENDED = (
-    RestoreState.COMPLETED,
-    RestoreState.FAILED,
-    RestoreState.CANCELLED,
-    RestoreState.PAUSED,
-)
 
 
 class CoordinatorPerformer:
@@ -71,7 +65,7 @@ class CoordinatorNode(Node):
         self._coordinator = core
 
     def has_ended(self) -> bool:
-        return self._coordinator.state in ENDED
+        return self._coordinator.state in HALTED
 
 
 async def coordinate(
@@ -81,7 +75,7 @@ async def coordinate(
     journal: Journal,
     control: RestoreControl | None = None,
 ) -> None:
-    """Run the coordinator, with its log and the publication, until `ENDED`.
+    """Run the coordinator, with its log and the publication, until `HALTED`.
 
     Who holds `control` can tell it what an operator may ask.
     """

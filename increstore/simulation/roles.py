@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from increstore.errors import RemoteProtocolError
-from increstore.protocol.coordinator import Coordinator, RestoreState
+from increstore.protocol.coordinator import Coordinator
+from increstore.protocol.ledger import HALTED
 from increstore.protocol.plain import from_plain, to_plain
 from increstore.protocol.ready import (
     ApplyBatch,
@@ -59,12 +60,6 @@ if TYPE_CHECKING:
 
 READ_SPAN = Span(MS // 2, MS)
 STORE_RESTART_NS = 500 * MS
-ENDED = (
-    RestoreState.COMPLETED,
-    RestoreState.FAILED,
-    RestoreState.CANCELLED,
-    RestoreState.PAUSED,
-)
 
 
 class SimulatedSource(SimulatedNode):
@@ -257,7 +252,7 @@ class SimulatedCoordinator(DiskNode):
             self._barrier.look(self.core, self.clock(self.world.now))
 
     def rested(self, event: Event) -> None:
-        if self.core.state in ENDED:
+        if self.core.state in HALTED:
             if self is self.world.coordinator:
                 self.world.coordinator_ended(self)
             else:
