@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from increstore.chain.digest import rows_digest
 from increstore.chain.files import make_directories, sync_directory
 from increstore.chain.merge import merge
-from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
+from increstore.store.files import TEMPORARY_SUFFIX, begin_write_back, told_as_storage_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -40,6 +40,8 @@ class FinalFile:
         self._schema = schema
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
         self._writer: pq.ParquetWriter | None = None
+        self._handle = -1
+        self._bytes_sent = 0
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
 
@@ -56,12 +58,10 @@ class FinalFile:
         with told_as_storage_failed(self._path, "writing the final rows"):
             assert self._writer is not None
             self._writer.close()
-            handle = os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(handle)
-                size = os.fstat(handle).st_size
-            finally:
-                os.close(handle)
+            handle = self._handle
+            os.fsync(handle)
+            size = os.fstat(handle).st_size
+            self._close_handle()
             self._temporary.replace(self._path)
             sync_directory(self._path.parent)
         return size
@@ -71,7 +71,13 @@ class FinalFile:
         with told_as_storage_failed(self._temporary, "removing a part of the final rows"):
             if self._writer is not None:
                 self._writer.close()
+            self._close_handle()
             self._temporary.unlink(missing_ok=True)
+
+    def _close_handle(self) -> None:
+        if self._handle >= 0:
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)
@@ -88,8 +94,10 @@ class FinalFile:
                     use_dictionary=False,  # Building dictionaries makes writing four times slower.
                     write_batch_size=_WRITE_ROWS,
                 )
+                self._handle = os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC)
             if table.num_rows:
                 self._writer.write_table(table, row_group_size=table.num_rows)
+                self._bytes_sent = begin_write_back(self._handle, self._bytes_sent)
 
 
 def _delta_columns(schema: pa.Schema) -> list[str]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,14 @@ from increstore.store.files import file_name_of, told_as_storage_failed, write_a
 from increstore.store.target_lock import take_lock
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
 FORMAT = 1
 WORK_NAME = ".increstore"
+REMOVERS = 4
+"""Threads that remove working files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,9 @@ class TargetDirectory:
 
         Not synced: nothing rests on it, and what a power cut brings back the same command removes.
         """
+        with told_as_storage_failed(self.paths.shards, "removing working files"):
+            if self.paths.shards.exists():
+                _remove_all(sorted(self.paths.shards.iterdir()))
         for folder in (self.paths.shards, self.paths.staged):
             with told_as_storage_failed(folder, "removing working files"):
                 if folder.exists():
@@ -264,6 +271,13 @@ def _foreign(root: Path, found: TargetIdentity, wanted: TargetIdentity) -> str:
         f"got {difference[1]}; choose another target, or repeat the command that began it; "
         "nothing was changed"
     )
+
+
+def _remove_all(folders: Sequence[Path]) -> None:
+    """Side by side: freeing what the system keeps of a large file takes it a while."""
+    with ThreadPoolExecutor(REMOVERS) as pool:
+        for _ in pool.map(shutil.rmtree, folders):
+            pass
 
 
 def _unusable(root: Path, verb: str, error: OSError) -> str:

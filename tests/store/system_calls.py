@@ -19,6 +19,7 @@ _KINDS = {
     os.rename: "rename",
     os.unlink: "remove",
     os.ftruncate: "cut",
+    os.posix_fadvise: "begin",
 }
 
 
@@ -26,8 +27,8 @@ _KINDS = {
 def watched(root):
     """The calls of the block, in order, as ("sync", "shard/control"): paths are below `root`.
 
-    A folder ends in "/". Only calls from Python of this thread are seen, and a rename is told by
-    the name that the file gets.
+    "begin": the writing may begin, and nobody waits. A folder ends in "/". Only calls from Python of
+    this thread are seen, and a rename is told by the name that the file gets.
     """
     calls = []
 
