@@ -21,7 +21,10 @@ help: ## show this list
 demo: $(VENV)/.set-up-run ## restore the shipped real chain over several shards, verify it, say what was done
 	@$(BIN)/increstore demo
 
+# Many tests start whole commands. Where PYTHONDONTWRITEBYTECODE is set, each of them would compile
+# every module again: they are compiled here, as pip does with what it installs.
 test: $(VENV)/.set-up-check ## run every test
+	@$(BIN)/python -m compileall -q increstore
 	@$(BIN)/python -m pytest -q $(ARGS)
 
 # Together more than 20,000 runs; JOBS=1 for one core.
