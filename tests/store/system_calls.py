@@ -27,7 +27,7 @@ _KINDS = {
 def watched(root):
     """The calls of the block, in order, as ("sync", "shard/control"): paths are below `root`.
 
-    "begin": the writing may begin, and nobody waits. A folder ends in "/". Only calls from Python of
+    "begin": the writing may begin, and nobody waits. A folder ends in "/". Only Python calls of
     this thread are seen, and a rename is told by the name that the file gets.
     """
     calls = []
