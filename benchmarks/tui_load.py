@@ -63,13 +63,20 @@ class LoadEngine:
 
 
 class Counted(ThreadPlayback):
-    """Counts the ticks."""
+    """Counts the ticks from the first one to the latest one."""
 
     ticks = 0
+    first_tick = latest_tick = 0.0
 
     def drain(self, *limits):
+        self.latest_tick = time.perf_counter()
+        self.first_tick = self.first_tick or self.latest_tick
         self.ticks += 1
         return super().drain(*limits)
+
+    @property
+    def rate(self):
+        return (self.ticks - 1) / (self.latest_tick - self.first_tick)
 
 
 def main(shards: int, rate: float, path: str) -> None:
@@ -82,7 +89,7 @@ def main(shards: int, rate: float, path: str) -> None:
         "offered": engine.offered / engine.seconds,
         "latest_ms": engine.latest_s * 1e3,
         "cpu": (_cpu_s() - before - engine.cpu_s) / wall,
-        "ticks": playback.ticks / wall,
+        "ticks": playback.rate,
         "left_out": playback.status.dropped,
         "shown": len(playback.history()),
     }

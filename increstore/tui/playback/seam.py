@@ -1,7 +1,7 @@
 """The seam between a dashboard and what it shows: a simulation, a live run, a stream, a file.
 
 Rules of this file, for sources and for whoever draws:
-- A source never calls the dashboard. The dashboard's tick calls `drain`, some 20 times a second.
+- A source never calls the dashboard. The dashboard's tick calls `drain`, some 24 times a second.
 - Each event that is drained has been appended to `history()` before; `history().live` is the view
   of all events drained so far. When the past becomes another one (a fork, a seek backwards) the
   next `drain` comes with another `History` object, whose events are the new past: compare by `is`.
