@@ -18,6 +18,7 @@ from increstore.judging.liveness import Liveness
 from increstore.judging.order import Order
 from increstore.judging.resources import Resources
 from increstore.judging.stale import Stale
+from increstore.judging.violation import InvariantViolated
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,6 +42,12 @@ MONITORS: tuple[type[Monitor], ...] = (
 INVARIANTS: tuple[Invariant, ...] = tuple(
     law for monitor in MONITORS for law in monitor.invariants()
 )
+
+
+def violation_of(identity: str, says: str, now: int, node: str) -> InvariantViolated:
+    """The verdict of a driver that has itself seen a law broken, by the name that all give it."""
+    title = next(law.title for law in INVARIANTS if law.id == identity)
+    return InvariantViolated(title, says, now, node)
 
 
 class Roster(NamedTuple):

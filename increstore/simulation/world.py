@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from increstore.judging.violation import InvariantViolated
+from increstore.judging.catalogue import violation_of
 from increstore.protocol.coordinator import RestoreState
 from increstore.protocol.topology import COORDINATOR
 from increstore.simulation.ambient import MS, RATE_WHOLE, SECOND
@@ -259,9 +259,7 @@ class World(Timeline):
     def judge_damaged_frame(self, receiver: str, *, is_delivered: bool) -> None:
         """A frame with a changed byte has arrived: it must not have got past the framing."""
         if is_delivered:
-            raise InvariantViolated(
-                "F1 damaged-frame", "a damaged frame was delivered", self.now, receiver
-            )
+            raise violation_of("F1", "a damaged frame was delivered", self.now, receiver)
 
     # --- How it ends.
 
