@@ -76,11 +76,7 @@ class TimeActions:
             return
         here = app.shown_events - 1
         history = app.history
-        mark = (
-            history.next_mark("trouble", here)
-            if where == "next"
-            else history.previous_mark("trouble", here)
-        )
+        mark = history.next_trouble(here) if where == "next" else history.previous_trouble(here)
         if mark is None:
             app.notify(f"no {where} trouble", timeout=3)
         else:

@@ -165,12 +165,9 @@ class ClusterView:
         return found
 
     def set_state(self, shard: ShardView, state: str, at: int) -> None:
-        """What the shard does now; while it is down, what it will go on with."""
-        if shard.state in DOWN and state not in DOWN:
-            shard.before_down = state
-        elif shard.state != state:
-            if state in DOWN:
-                shard.before_down = shard.state
+        """What the shard does now. One that is down stays down until it is said to be back."""
+        is_down_for_all_that = shard.state in DOWN and state not in DOWN
+        if shard.state != state and not is_down_for_all_that:
             shard.state, shard.since = state, at
 
 

@@ -44,7 +44,6 @@ TROUBLE = frozenset(
     }
 )  # fmt: skip
 """Events that a person who looks for trouble looks for."""
-NOTIFICATIONS = frozenset({"scan.reported", "completion.received"})
 
 
 class History:
@@ -59,7 +58,7 @@ class History:
         self._tail: list[JournalEvent] = []
         self._at_hand: tuple[int, list[JournalEvent]] = (-1, [])
         self._times: array[int] = array("q")
-        self._marks: dict[str, array[int]] = {"trouble": array("q"), "notification": array("q")}
+        self._troubles: array[int] = array("q")
         self._checkpoints: list[tuple[int, ClusterView]] = []
         self._steps: list[tuple[int, ClusterView]] = []
         self._spacing = spacing
@@ -78,9 +77,7 @@ class History:
         last = self._times[-1] if self._times else event.at
         self._times.append(max(event.at, last))
         if event.name in TROUBLE:
-            self._marks["trouble"].append(number)
-        elif event.name in NOTIFICATIONS:
-            self._marks["notification"].append(number)
+            self._troubles.append(number)
         self._tail.append(event)
         if len(self._tail) >= CHUNK_EVENTS:
             # Whoever draws looks at the newest events next: not to be unpacked for that.
@@ -137,9 +134,7 @@ class History:
         past._packed = self._packed[:chunks]
         past._tail = self._chunk(chunks)[:rest] if rest else []
         past._times = self._times[:count]
-        past._marks = {
-            kind: marks[: bisect_left(marks, count)] for kind, marks in self._marks.items()
-        }
+        past._troubles = self._troubles[: bisect_left(self._troubles, count)]
         past._checkpoints = [item for item in self._checkpoints if item[0] < count]
         past._spacing = self._spacing
         past.live = self.view_at(count)
@@ -155,17 +150,15 @@ class History:
         """When the event of this index happened."""
         return self._times[index]
 
-    def next_mark(self, kind: str, index: int) -> int | None:
-        """The first "trouble" or "notification" after this index."""
-        marks = self._marks[kind]
-        place = bisect_right(marks, index)
-        return marks[place] if place < len(marks) else None
+    def next_trouble(self, index: int) -> int | None:
+        """The index of the first trouble after this one."""
+        place = bisect_right(self._troubles, index)
+        return self._troubles[place] if place < len(self._troubles) else None
 
-    def previous_mark(self, kind: str, index: int) -> int | None:
-        """The last one before this index."""
-        marks = self._marks[kind]
-        place = bisect_left(marks, index)
-        return marks[place - 1] if place else None
+    def previous_trouble(self, index: int) -> int | None:
+        """The index of the last trouble before this one."""
+        place = bisect_left(self._troubles, index)
+        return self._troubles[place - 1] if place else None
 
     def find(
         self, matches: Callable[[JournalEvent], bool], start: int, *, backwards: bool, most: int

@@ -51,11 +51,14 @@ class MessageView:
         return " ".join([self.kind, *about])
 
 
-class MessagePairs:
-    """Pairs events into messages, one by one. Keeps the last `most` messages."""
+MESSAGES_KEPT = 5_000
 
-    def __init__(self, most: int = 5_000) -> None:
-        self.messages: deque[MessageView] = deque(maxlen=most)
+
+class MessagePairs:
+    """Pairs events into messages, one by one. Keeps the last `MESSAGES_KEPT`."""
+
+    def __init__(self) -> None:
+        self.messages: deque[MessageView] = deque(maxlen=MESSAGES_KEPT)
         self._open: dict[tuple[Any, ...], deque[MessageView]] = {}
 
     def apply(self, index: int, event: JournalEvent) -> None:

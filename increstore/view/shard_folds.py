@@ -40,7 +40,7 @@ def asked(view: ClusterView, node: str, facts: Facts, at: int) -> None:
         return  # Asked again, because it was not heard.
     shard.incremental, shard.attempt = attempt.incremental, attempt.attempt
     shard.rows_scanned = shard.rows_sent = shard.rows_applied = shard.unapplied = 0
-    shard.retry_at, shard.error = None, ""
+    shard.error = ""
     shard.streams.clear()
     view.set_state(shard, "scanning", at)
 
@@ -102,7 +102,6 @@ def reported(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 def retry(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     shard = view.shard(str(facts["source"]))
     view.incremental_at(int(facts["incremental"])).retries += 1
-    shard.retry_at = at
     view.set_state(shard, "retrying", at)
 
 

@@ -71,14 +71,10 @@ class ShardView:
     unapplied: int = 0
     """Batches sent and not applied."""
     error: str = ""
-    retry_at: int | None = None
-    cut_by: str = ""
-    """The fault that cuts it off now."""
     attempts: list[AttemptView] = field(default_factory=list)
     """Newest last, at most `ATTEMPTS_KEPT`."""
     streams: dict[tuple[str, str], StreamView] = field(default_factory=dict)
     """By (source, target): those of the incremental at hand."""
-    before_down: str = "idle"
 
     @property
     def short(self) -> str:

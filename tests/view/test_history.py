@@ -104,7 +104,7 @@ def test_a_history_that_was_cut_goes_on_as_if_nothing_had_come_after(count):
     assert len(past) == len(again)
     assert [*past.events(0, len(past))] == [*again.events(0, len(again))]
     assert what_is_seen(past.live) == what_is_seen(again.live)
-    assert past.next_mark("trouble", count) == again.next_mark("trouble", count)
+    assert past.next_trouble(count) == again.next_trouble(count)
     assert what_is_seen(past.view_at(count + 3)) == what_is_seen(again.view_at(count + 3))
     assert [*whole.events(0, len(whole))] == [*events]
 
@@ -114,10 +114,10 @@ def test_the_next_and_previous_trouble_are_found():
     history = a_history(events)
     troubles = [i for i, event in enumerate(events) if event.name in TROUBLE]
 
-    assert history.next_mark("trouble", -1) == troubles[0]
-    assert history.next_mark("trouble", troubles[0]) == troubles[1]
-    assert history.previous_mark("trouble", troubles[1]) == troubles[0]
-    assert history.previous_mark("trouble", troubles[0]) is None
+    assert history.next_trouble(-1) == troubles[0]
+    assert history.next_trouble(troubles[0]) == troubles[1]
+    assert history.previous_trouble(troubles[1]) == troubles[0]
+    assert history.previous_trouble(troubles[0]) is None
 
 
 def test_a_time_leads_to_the_events_until_then():

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from increstore.view.history import NOTIFICATIONS
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from increstore.journal import JournalEvent
 
+NOTIFICATIONS = frozenset({"scan.reported", "completion.received"})
 INCREMENTALS = frozenset(
     {"incremental.started", "incremental.completed", "restore.finalizing", "restore.completed"}
 )

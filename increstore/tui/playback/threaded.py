@@ -18,7 +18,6 @@ from increstore.tui.playback.whole import whole
 from increstore.view.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from increstore.journal import JournalEvent
@@ -35,9 +34,8 @@ BEHIND_BUDGET = 3
 class ThreadPlayback:
     """One engine in one thread."""
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], int] = time.perf_counter_ns) -> None:
+    def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._clock = clock
         self._ring = EventRing()
         self._history = History()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -127,14 +125,14 @@ class ThreadPlayback:
     def drain(
         self, limit: int = seam.DRAIN_EVENTS_MAX, budget_ns: int = seam.DRAIN_BUDGET_NS
     ) -> list[JournalEvent]:
-        began = self._clock()
+        began = time.perf_counter_ns()
         taken: list[JournalEvent] = []
         while len(taken) < limit and not self._is_stopped:
             events = [whole(event) for event in self._ring.take(min(SLICE, limit - len(taken)))]
             for event in events:
                 self._history.append(event)
             taken += events
-            if not events or self._clock() - began >= self._budget(budget_ns):
+            if not events or time.perf_counter_ns() - began >= self._budget(budget_ns):
                 break
         return taken
 

@@ -165,11 +165,6 @@ class EventLog(Titled, ScrollView, can_focus=True):
 
     # --- Painting.
 
-    def show_index(self, index: int) -> None:
-        """Bring the event of this index onto the screen, if it passes the filter."""
-        if index in self._matches:
-            self.scroll_to(y=self._matches.index(index), animate=False)
-
     def render_line(self, y: int) -> Strip:
         row = y + self.scroll_offset.y
         width = self.size.width

@@ -66,7 +66,7 @@ class Scrubber(Lines):
                 cells[self._cell(one.started_at, began, ends, width)] = str(one.number)[-1]
         index: int | None = -1
         for _ in range(MARKS_MOST):
-            index = history.next_mark("trouble", index) if index is not None else None
+            index = history.next_trouble(index) if index is not None else None
             if index is None:
                 break
             mark = "x" if history.event(index).name == "node.crashed" else "!"
