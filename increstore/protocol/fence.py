@@ -24,11 +24,6 @@ class Fence:
         self._name = name
         self._cancelled_generation = 0
 
-    @property
-    def is_cancelled(self) -> bool:
-        """Whether the last word was a `CancelRestore`; only a newer coordinator undoes it."""
-        return 0 < self._cancelled_generation >= self.generation
-
     def objection(self, restore: str, generation: int) -> Objection | None:
         """Why a request of this restore and generation is refused, or None."""
         if self.restore is not None and restore != self.restore:

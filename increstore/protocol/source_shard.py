@@ -38,7 +38,7 @@ __all__ = ["SourceConfig", "SourceShard", "SourceView", "StreamView"]
 
 @dataclass(frozen=True, slots=True)
 class StreamView:
-    """One stream of the scan at hand, for people."""
+    """One stream of the scan at hand."""
 
     target: str
     opened: bool
@@ -50,7 +50,7 @@ class StreamView:
 
 @dataclass(frozen=True, slots=True)
 class SourceView:
-    """A source shard as a dashboard shows it; never needed by the protocol."""
+    """A source shard at this moment, for judges and tests; never needed by the protocol."""
 
     name: str
     generation: int
@@ -63,21 +63,17 @@ class SourceView:
 
 
 class SourceShard:
-    """One source shard of one restore. `restore` None: that of the first `StartScan`."""
+    """One source shard of one restore: that of the first `StartScan`."""
 
     def __init__(
-        self,
-        name: str,
-        targets: tuple[str, ...],
-        config: SourceConfig | None = None,
-        restore: str | None = None,
+        self, name: str, targets: tuple[str, ...], config: SourceConfig | None = None
     ) -> None:
         self.name = name
         self.dropped: dict[str, int] = {}
         """Messages that had no effect, counted by why."""
         self._targets = frozenset(targets)  # Only ever asked for membership.
         self._config = config or SourceConfig()
-        self._fence = Fence(name, restore, 0)
+        self._fence = Fence(name, None, 0)
         self._scan: SourceScan | None = None
         self._asker = ""
         self._sweep_at: int | None = None

@@ -10,7 +10,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from increstore.protocol.chain_position import ChainPosition
@@ -56,22 +55,6 @@ if TYPE_CHECKING:
     from increstore.protocol.target_state import TargetState
 
 
-@dataclass(frozen=True, slots=True)
-class TargetView:
-    """A target shard as a dashboard shows it; never needed by the protocol."""
-
-    name: str
-    generation: int
-    due: int | None
-    """The incremental that accepts batches now; None when all are sealed."""
-    sealed: tuple[int, ...]
-    streams: tuple[StreamEvidence, ...]
-    """Durably applied so far, per stream of the incremental that is due."""
-    pending_batches: int
-    activity: str
-    """"applying", "sealing", "finalizing", "finalized", "cancelled" or "broken"."""
-
-
 class TargetShard:
     """One target shard, started from what its store recovered."""
 
@@ -102,16 +85,10 @@ class TargetShard:
         """The highest coordinator generation obeyed so far."""
         return self._fence.generation
 
-    def view(self) -> TargetView:
-        return TargetView(
-            self.name,
-            self.generation,
-            self._chain.due,
-            tuple(self._chain.sealed),
-            tuple(stream.evidence for stream in self._streams.by_source.values()),
-            self._streams.unwritten,
-            self._activity(),
-        )
+    @property
+    def streams(self) -> tuple[StreamEvidence, ...]:
+        """Durably applied so far, per stream of the incremental that is due."""
+        return tuple(stream.evidence for stream in self._streams.by_source.values())
 
     # --- The gate: what other nodes say.
 
@@ -281,17 +258,6 @@ class TargetShard:
         self._refuse(COORDINATOR, incremental, None, self._broken)
 
     # --- Helpers.
-
-    def _activity(self) -> str:
-        if self._broken is not None:
-            return "broken"
-        if self._fence.is_cancelled:
-            return "cancelled"
-        if self._chain.sealing is not None:
-            return "sealing"
-        if self._is_finalizing:
-            return "finalizing"
-        return "finalized" if self._finalized is not None else "applying"
 
     def _say_sealed(self, receiver: str, incremental: int) -> None:
         applied = self._chain.sealed[incremental]

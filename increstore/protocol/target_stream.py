@@ -100,8 +100,3 @@ class StreamTable:
         if stream.rejection:
             return Reason.BATCH_REJECTED, stream.rejection
         return None
-
-    @property
-    def unwritten(self) -> int:
-        """Batches accepted and not yet durable."""
-        return sum(stream.accepted - stream.watermark for stream in self.by_source.values())

@@ -436,7 +436,6 @@ def test_a_cancelled_target_obeys_only_a_newer_coordinator():
 
     assert target.is_sent(2).effects == ()
     assert reason(target.opens()) is Reason.STALE_GENERATION
-    assert target.core.view().activity == "cancelled"
     assert of_kind(target.opens(generation=2), StreamOpened)[0].watermark == 1
 
 

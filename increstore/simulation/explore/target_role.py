@@ -72,7 +72,7 @@ class TargetRole(Role):
         self._check_watermarks(ready, kept)
         if not ready.effects:
             return
-        streams = {stream.source: stream.attempt for stream in core.view().streams}
+        streams = {stream.source: stream.attempt for stream in core.streams}
         for effect in ready.effects:
             if isinstance(effect, ApplyBatch):
                 scan, newest = effect.scan, streams.get(effect.scan.source)
