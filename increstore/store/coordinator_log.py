@@ -36,6 +36,9 @@ class CoordinatorLog:
 
     Used from one thread at a time. After a failed `append` the object refuses to write: whether
     the transaction happened is known only to whoever opens the file again and replays it.
+
+    The target's lock keeps coordinators apart; where a file system has lost it, the log does: an
+    `append` by one that does not know the newest record is refused, so a history never forks.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: float = 5.0) -> None:
@@ -46,6 +49,8 @@ class CoordinatorLog:
         """
         self._path = path
         self._failed = False
+        self._newest = 0
+        """Sequence number of the last record that this object has seen or written."""
         with told_as_storage_failed(path, "opening the coordinator log"):
             make_directories(path.parent)
             is_new = not path.exists()
@@ -55,6 +60,8 @@ class CoordinatorLog:
             )
         try:
             self._prepare()
+            with self._told("opening the coordinator log"):
+                self._newest = self._newest_in_file()
         except BaseException:
             self._database.close()
             raise
@@ -77,8 +84,25 @@ class CoordinatorLog:
         rows = [_row(record) for record in records]
         self._failed = True
         with self._told("appending to the coordinator log"), self._transaction():
+            self._require_ours()
             self._database.executemany("INSERT INTO record (json, checksum) VALUES (?, ?)", rows)
+            newest = self._newest_in_file()
+        self._newest = newest
         self._failed = False
+
+    def _require_ours(self) -> None:
+        """Inside the transaction: nobody else has written since this object has last looked."""
+        newest = self._newest_in_file()
+        if newest != self._newest:
+            raise StorageFailed(
+                f"{self._path}: another coordinator has taken over this restore: expected record "
+                f"{self._newest} to be the last one, got {newest}; nothing was written; let the "
+                "other one go on, or end it and run the same command again"
+            )
+
+    def _newest_in_file(self) -> int:
+        found = self._database.execute("SELECT coalesce(max(sequence), 0) FROM record").fetchone()
+        return int(found[0])
 
     def replay(self) -> list[CoordinatorRecord]:
         """Every record ever appended, in order.
@@ -89,6 +113,7 @@ class CoordinatorLog:
             rows = self._database.execute(
                 "SELECT sequence, json, checksum FROM record ORDER BY sequence"
             ).fetchall()
+        self._newest = max((row[0] for row in rows), default=0)
         return [self._record(expected, *row) for expected, row in enumerate(rows, start=1)]
 
     def close(self) -> None:

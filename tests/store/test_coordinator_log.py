@@ -240,3 +240,24 @@ def test_a_folder_that_cannot_be_made_is_a_typed_error(tmp_path):
 
     with pytest.raises(StorageFailed, match="opening the coordinator log"):
         CoordinatorLog(tmp_path / "file" / "log.db")
+
+
+def test_a_log_that_another_coordinator_has_written_to_is_not_written_to_any_more(tmp_path):
+    """Where the target's lock has not kept two apart, the log does: history never forks."""
+    older = CoordinatorLog(tmp_path / "log.db")
+    older.append([GenerationStarted(1, 5)])
+    newer = CoordinatorLog(tmp_path / "log.db")
+    newer.replay()
+    newer.append([GenerationStarted(2, 6)])
+
+    with pytest.raises(StorageFailed, match=r"another coordinator has taken over .*nothing was"):
+        older.append([IncrementalStarted(0, 7)])
+    newer.append([IncrementalStarted(0, 8)])
+
+    assert newer.replay() == [
+        GenerationStarted(1, 5), GenerationStarted(2, 6), IncrementalStarted(0, 8)
+    ]  # fmt: skip
+    with pytest.raises(StorageFailed):
+        older.append([IncrementalStarted(0, 9)])
+    older.close()
+    newer.close()

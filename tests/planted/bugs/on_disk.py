@@ -151,6 +151,19 @@ BUGS = (
         "test_after_a_failed_append_the_log_refuses_to_write",
     ),
     _bug(
+        "two coordinators write one log",
+        "A coordinator whose log another one has taken over appends behind what that has written.",
+        (
+            Edit(
+                f"{_STORE}.coordinator_log:CoordinatorLog.append",
+                "self._require_ours()",
+                "pass",
+            ),
+        ),
+        "store/test_coordinator_log",
+        "test_a_log_that_another_coordinator_has_written_to_is_not_written_to_any_more",
+    ),
+    _bug(
         "streams that no seal names count",
         "The rows of an attempt that failed are folded with the others.",
         (
