@@ -21,12 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from increstore.judging.from_journal import JournalVerdict
-    from increstore.judging.journal_lines import JournalLine
     from increstore.judging.monitor import Invariant
     from increstore.protocol.topology import Topology
     from increstore.verification.history import ChainHistory
-
-_FACT_WIDTH = 44
 
 
 @click.command(short_help="Judge a run by its journal.")
@@ -255,14 +252,4 @@ def _print_violation(verdict: JournalVerdict) -> None:
     click.echo("  the events that led there:")
     since = verdict.led_there[0].at
     for line in verdict.led_there:
-        click.echo(f"    line {line.number:>6}  {_line_told(line, since)}")
-
-
-def _line_told(line: JournalLine, since: int) -> str:
-    facts = " ".join(f"{name}={_short(value)}" for name, value in line.facts.items())
-    return f"{(line.at - since) / 1e9:9.3f}  {line.node}  {line.event}  {facts}".rstrip()
-
-
-def _short(value: object) -> str:
-    text = str(value)
-    return text if len(text) <= _FACT_WIDTH else text[:_FACT_WIDTH] + ".."
+        click.echo(f"    line {line.number:>6}  {line.as_line(since)}")

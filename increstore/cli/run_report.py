@@ -21,6 +21,7 @@ from increstore.proving.campaign import (
 )
 from increstore.proving.everywhere import plan_crashes
 from increstore.proving.junit import write_junit
+from increstore.proving.led_there import what_led_there
 from increstore.proving.tasks import run_tasks
 from increstore.proving.writing import require_file, require_folder
 
@@ -197,15 +198,14 @@ def _tell_failure(verdict: Verdict) -> None:
     where = f" at crash point {', '.join(map(str, verdict.crash_at))}" * bool(verdict.crash_at)
     _say(f"      seed {verdict.seed}{where}: {failure.name}")
     _say(f"        {failure.node + ': ' if failure.node else ''}{failure.says}")
-    if verdict.mode == "simulation" and verdict.moments:
-        from increstore.proving.led_there import events_that_led_there
-
+    led_there = what_led_there(verdict)
+    if led_there.lines:
         _say("        what led there:")
-        events = events_that_led_there(verdict)
-        for event in events:
-            _say("        " + event.as_line(verdict.began_at_ns))
-    if verdict.explanation:
-        _say(f"        the coordinator: {verdict.explanation}")
+    for line in led_there.lines:
+        _say(f"        {line}")
+    if led_there.waits and verdict.state != "completed":
+        word = "the coordinator" if verdict.state == "running" else "the coordinator's last wait"
+        _say(f"        {word}: {led_there.waits}")
     _say(f"        replay: {verdict.replay_command()}")
 
 

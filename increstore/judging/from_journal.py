@@ -57,6 +57,8 @@ class JournalVerdict:
     line: int = 0
     """Where the violation was seen."""
     led_there: list[JournalLine] = field(default_factory=list)
+    waits: str = ""
+    """What the barrier had last said when the violation was seen."""
 
 
 def check_journal(
@@ -150,6 +152,7 @@ class _Reader:
                 self.verdict.violation = violation
                 self.verdict.line = line.number
                 self.verdict.led_there = _led_there(run, place, violation)
+                self.verdict.waits = _last_wait(run, place)
                 break
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise self._unreadable(line, error) from error
@@ -220,6 +223,11 @@ def _led_there(run: JournalRun, place: int, violation: InvariantViolated) -> lis
             if len(found) == LED_THERE_MAX:
                 break
     return found[::-1]
+
+
+def _last_wait(run: JournalRun, place: int) -> str:
+    told = (line for line in reversed(run.lines[: place + 1]) if line.event == "barrier.waits")
+    return next((str(line.facts.get("says", "")) for line in told), "")
 
 
 def _concerns(line: JournalLine, at: JournalLine, node: str) -> bool:

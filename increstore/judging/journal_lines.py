@@ -26,6 +26,7 @@ FORMAT = 1
 OPENED = "journal.opened"
 _SET_BACK_NS = 1_000_000
 _SHOWN_MAX = 60
+_FACT_WIDTH = 44
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,11 @@ class JournalLine:
     node: str
     event: str
     facts: dict[str, Any]
+
+    def as_line(self, since: int) -> str:
+        """The line people read: seconds since `since`, node, name, facts; long ones shortened."""
+        facts = " ".join(f"{name}={_short(value)}" for name, value in self.facts.items())
+        return f"{(self.at - since) / 1e9:9.3f}  {self.node}  {self.event}  {facts}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,11 @@ def _parse(path: Path, number: int, text: str) -> JournalLine | str:
         f"{path}: line {number} is no event of a journal (expected an object with t, node and "
         f"event): {shown}"
     )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _FACT_WIDTH else text[:_FACT_WIDTH] + ".."
 
 
 def _require_format(path: Path, opened: JournalLine) -> None:

@@ -54,7 +54,8 @@ def _add_failure(suite: Xml.Element, verdict: Verdict) -> None:
     name = f"seed {verdict.seed}" + (f" crash at {verdict.crash_at}" if verdict.crash_at else "")
     case = Xml.SubElement(suite, "testcase", classname=verdict.scenario, name=name)
     failure = Xml.SubElement(case, "failure", message=_printable(verdict.failure.what))
-    failure.text = _printable(f"{verdict.failure.says}\n{verdict.replay_command()}")
+    told = (verdict.failure.says, *verdict.led_there, verdict.explanation, verdict.replay_command())
+    failure.text = _printable("\n".join(filter(None, told)))
 
 
 def _printable(text: str) -> str:

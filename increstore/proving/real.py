@@ -21,6 +21,8 @@ from increstore.judging.from_journal import check_journal
 from increstore.protocol.records import TargetSealed
 from increstore.protocol.topology import COORDINATOR, table_of
 from increstore.proving.commands import Commands
+from increstore.proving.led_there import LastEvents
+from increstore.proving.simulated import crashed_verdict
 from increstore.proving.verdict import Verdict, find_failure
 from increstore.runtime.cluster import source_names, target_names
 from increstore.runtime.drill.at_rest import AtRest
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from increstore.journal import JournalEvent
+    from increstore.judging.journal_lines import JournalLine
     from increstore.judging.violation import InvariantViolated
     from increstore.scenario.actions import FaultEvent
     from increstore.scenario.model import Scenario
@@ -65,7 +68,7 @@ class RealOutcome:
     reason: str
     journal: Path
     explanation: str = ""
-    """What the restore waited for, when it has stalled."""
+    """What the restore waited for, when it has stalled or broken an invariant."""
     tables: Mapping[str, Mapping[Any, Any]] | None = None
     """The visible rows by table and key; None while nothing is visible."""
     evidence: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
@@ -78,6 +81,8 @@ class RealOutcome:
     """Real time, from the first command to the end of the last."""
     violation: InvariantViolated | None = None
     """The first invariant that the journal breaks."""
+    led_there: Sequence[JournalLine] = ()
+    """The events that led to it."""
 
 
 class Onlooker(Protocol):
@@ -147,8 +152,8 @@ def run_real(
             outcome = run(_run, settled, director, draws, journal, request, limit_s, onlooker)
         except BaseExceptionGroup as group:
             raise first_expected(group) from group
-    violation = _judge(settled, path) if run is trio.run else None
-    return replace(outcome, journal=path, violation=violation)
+    outcome = replace(outcome, journal=path)
+    return _judged(outcome, settled) if run is trio.run else outcome
 
 
 async def _run(
@@ -207,11 +212,20 @@ def _evidence(log: Path) -> dict[str, dict[int, int]]:
     return found
 
 
-def _judge(settled: Scenario, journal: Path) -> InvariantViolated | None:
-    """What the journal of the run breaks, the chain's own say included where it is known."""
+def _judged(outcome: RealOutcome, settled: Scenario) -> RealOutcome:
+    """With what the journal of the run breaks, the chain's own say included where it is known."""
     model = _model_of(settled)
     oracle_of = None if model is None else lambda _: model
-    return check_journal(journal, oracle_of).violation
+    found = check_journal(outcome.journal, oracle_of)
+    if found.violation is None:
+        return outcome
+    explanation = outcome.explanation or found.waits
+    return replace(
+        outcome,
+        violation=found.violation,
+        led_there=found.led_there,
+        explanation=explanation,
+    )
 
 
 def _limit_s(settled: Scenario) -> float:
@@ -250,14 +264,35 @@ def run_real_task(
     onlooker: Onlooker | None = None,
 ) -> Verdict:
     """Run one seed of a scenario file in a folder that is gone afterwards."""
-    scenario, base = load_scenario(Path(path)), Path(path).parent
+    scenario, base, last = load_scenario(Path(path)), Path(path).parent, LastEvents()
     with (
         tempfile.TemporaryDirectory(prefix="increstore-run-") as folder,
         closing(JournalFile(journal)) if journal else nullcontext() as copy,
     ):
-        outcome = run_real(
-            scenario, seed, mode, Path(folder), base=base, journal_copy=copy, onlooker=onlooker
-        )
+        try:
+            outcome = run_real(
+                scenario,
+                seed,
+                mode,
+                Path(folder),
+                base=base,
+                journal_to=last,
+                journal_copy=copy,
+                onlooker=onlooker,
+            )
+        except IncrestoreError:
+            raise
+        except Exception as error:
+            crashed = crashed_verdict(path, mode, seed, error)
+            return replace(crashed, led_there=last.lines(""), explanation=last.waits)
+    return _verdict_of(path, scenario, mode, seed, outcome, last)
+
+
+def _verdict_of(
+    path: str, scenario: Scenario, mode: str, seed: int, outcome: RealOutcome, last: LastEvents
+) -> Verdict:
+    failure = find_failure(scenario, outcome, expected_rows(scenario))
+    led_there = tuple(line.as_line(last.began_at) for line in outcome.led_there)
     return Verdict(
         scenario=path,
         title=scenario.title,
@@ -265,9 +300,10 @@ def run_real_task(
         seed=seed,
         state=outcome.state,
         reason=outcome.reason,
-        failure=find_failure(scenario, outcome, expected_rows(scenario)),
+        failure=failure,
         seconds=outcome.seconds,
-        explanation=outcome.explanation,
+        explanation=outcome.explanation or last.waits,
+        led_there=(led_there or last.lines(failure.node)) if failure else (),
         evidence=outcome.evidence,
         reached=outcome.reached,
     )

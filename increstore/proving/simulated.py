@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from increstore.proving.verdict import Failure, FailureKind, Verdict, find_failure
 from increstore.scenario.load import load_scenario
-from increstore.simulation.observing import WALL_NS
-from increstore.simulation.run import simulate
+from increstore.simulation.run import simulate, told_as_raised
 from increstore.simulation.setting import prepare_setting
 
 if TYPE_CHECKING:
@@ -36,11 +35,17 @@ def run_simulated(
     crash_at: tuple[int, ...] = (),
     tape: Mapping[str, int] | None = None,
     journal_to: Callable[[JournalEvent], None] | None = None,
+    details: bool = False,
 ) -> Verdict:
     """Run one seed of a scenario file in simulation."""
     setting = setting_of(path)
     outcome = simulate(
-        setting, seed, tape=tape, crash_at=frozenset(crash_at), journal_to=journal_to
+        setting,
+        seed,
+        tape=tape,
+        crash_at=frozenset(crash_at),
+        journal_to=journal_to,
+        details=details,
     )
     return verdict_of(path, setting, outcome, crash_at)
 
@@ -69,7 +74,6 @@ def verdict_of(
         digest=outcome.digest,
         moments=outcome.moments,
         points=outcome.points,
-        began_at_ns=WALL_NS,
         crash_at=crash_at,
         evidence=outcome.evidence,
         reached=outcome.reached,
@@ -88,6 +92,6 @@ def _is_spared(scenario: Scenario, outcome: SimulatedOutcome) -> bool:
 
 def crashed_verdict(path: str, mode: str, seed: int, error: BaseException) -> Verdict:
     """The program itself failed in this run."""
-    says = f"{type(error).__name__}: {error}"
-    failure = Failure(FailureKind.CRASHED, "bug", says)
+    what, says = told_as_raised(error)
+    failure = Failure(FailureKind.CRASHED, what, says)
     return Verdict(path, path, mode, seed, "running", says, failure, 0.0)

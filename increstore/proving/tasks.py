@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from increstore.errors import IncrestoreError
 from increstore.proving import workers
 from increstore.proving.simulated import crashed_verdict, run_simulated
 
@@ -41,8 +40,6 @@ def run_task(task: Task) -> Verdict:
         from increstore.proving.real import run_real_task  # Imports trio and pyarrow.
 
         return run_real_task(task.scenario, task.seed, task.mode)
-    except IncrestoreError as error:
-        return crashed_verdict(task.scenario, task.mode, task.seed, error)
     except Exception as error:
         return crashed_verdict(task.scenario, task.mode, task.seed, error)
 

@@ -91,12 +91,13 @@ class Verdict:
     seconds: float
     """How long the restore took: virtual in simulation, real in the other modes."""
     explanation: str = ""
+    """What the restore waited for, or had last waited for; in simulation only if it never ended."""
+    led_there: tuple[str, ...] = ()
+    """Of a red real run, the last events that matter, as people read them."""
     digest: str = ""
     moments: int = 0
     """Events of the simulation's heap."""
     points: int = 0
-    began_at_ns: int = 0
-    """The wall clock when the run began, so that its journal's times can be told since then."""
     crash_at: tuple[int, ...] = ()
     evidence: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     """Rows applied by table and incremental, as the seals say."""

@@ -121,16 +121,19 @@ def violation_in(world: World, play: Callable[[], object]) -> InvariantViolated 
     except InvariantViolated as found:
         return found
     except Exception as error:
-        return _raised(world, error)
+        return InvariantViolated(*told_as_raised(error), world.now, "")
     return None
 
 
-def _raised(world: World, error: Exception) -> InvariantViolated:
-    """A core's own assertion, or a bug of any kind: named by its class and place, for shrinking."""
+def told_as_raised(error: BaseException) -> tuple[str, str]:
+    """A core's own assertion, or a bug of any kind, by its class and place (for shrinking), and
+    what it says. Of a group it is the first that was raised in it."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
     place = traceback.extract_tb(error.__traceback__)[-1]
     name = f"{RAISED}{type(error).__name__} in {place.name}"
     says = f"{error or 'no message'} ({Path(place.filename).name}:{place.lineno}: {place.line})"
-    return InvariantViolated(name, says, world.now, "")
+    return name, says
 
 
 def outcome_of(world: World, violation: InvariantViolated | None) -> SimulatedOutcome:
