@@ -35,10 +35,8 @@ class EventRing:
     """One writer, one reader, in threads of their own or in the same one."""
 
     def __init__(self, *, facts_max: int = FACTS_MAX, behind: int = BEHIND_EVENTS) -> None:
-        self.put_count = 0
-        """Events that were offered."""
         self.dropped = 0
-        """Those of them that were left out."""
+        """Events that were offered and left out."""
         self._facts_max = facts_max
         self._behind = behind
         self._lock = Lock()
@@ -52,7 +50,6 @@ class EventRing:
     def put(self, event: JournalEvent) -> None:
         """Offer an event. From one thread at a time."""
         with self._lock:
-            self.put_count += 1
             waiting = len(self._events)
             if waiting < self._behind:
                 self._keep(event)

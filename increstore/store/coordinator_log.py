@@ -218,19 +218,3 @@ def _row(record: CoordinatorRecord) -> tuple[str, str]:
 
 def _checksum(text: str) -> str:
     return str(xxhash.xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass")))
-
-
-class MemoryLog:
-    """The same seam without a disk: for tests and for restores nobody needs to resume."""
-
-    def __init__(self) -> None:
-        self._records: list[CoordinatorRecord] = []
-
-    def append(self, records: Sequence[CoordinatorRecord]) -> None:
-        self._records.extend(records)
-
-    def replay(self) -> list[CoordinatorRecord]:
-        return list(self._records)
-
-    def close(self) -> None:
-        pass

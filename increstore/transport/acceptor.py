@@ -128,7 +128,6 @@ class Acceptor:
             count = await listener.receive_into(decoder.writable())
             if count == 0:
                 break
-            self._counters.bytes_received += count
             decoder.received(count)
             while (frame := decoder.next_frame()) is not None:
                 await self._deliver(frame)

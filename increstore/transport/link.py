@@ -205,9 +205,7 @@ class Link:
             if not self.outbox:
                 await send_all(sock, HEARTBEAT)
                 continue
-            count = await sock.sendmsg(self.outbox.gather())
-            self._counters.bytes_sent += count
-            self.outbox.sent(count)
+            self.outbox.sent(await sock.sendmsg(self.outbox.gather()))
 
     async def _listen(self, listener: Listener) -> None:
         """Read the peer's heartbeats until it closes or breaks the rules."""

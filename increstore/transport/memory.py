@@ -15,7 +15,7 @@ from increstore.errors import RemoteProtocolError
 from increstore.transport.codec import decode, encode
 from increstore.transport.damage import frames_of
 from increstore.transport.framing import PAYLOAD_BYTES_MAX, encode_frame
-from increstore.transport.mailbox import MailboxEndpoint, Mailboxes, payload_bytes
+from increstore.transport.mailbox import MailboxEndpoint, Mailboxes
 from increstore.transport.room import BufferLimits
 from increstore.transport.seam import Endpoint, LinkCounters
 
@@ -56,10 +56,7 @@ class MemoryTransport:
         if damage is not None:
             await self._deliver_damaged(damage(encode_frame(header, payload)))
             return
-        size = len(header) + (payload_bytes(payload) or 0)
         self.counters.sent += 1
-        self.counters.bytes_sent += size
-        self.counters.bytes_received += size
         await self.mailboxes.deliver(*decode(header, payload))
 
     def reset(self, sender: str, receiver: str) -> None:

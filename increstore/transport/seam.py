@@ -20,13 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class LinkCounters:
-    """What a transport did: counted since it started; headers and rows both count as bytes."""
+    """What a transport did: messages, frames and connections, counted since it started."""
 
     sent: int = 0
     received: int = 0
     dropped: int = 0
-    bytes_sent: int = 0
-    bytes_received: int = 0
     refused_frames: int = 0
     refused_connections: int = 0
     reconnects: int = 0

@@ -1,4 +1,4 @@
-"""The coordinator's history, on SQLite and in memory: acknowledged records stay, as they were."""
+"""The coordinator's history: acknowledged records stay, as they were."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from increstore.protocol.records import (
     TargetFinalized,
     TargetSealed,
 )
-from increstore.store.coordinator_log import CoordinatorLog, MemoryLog
+from increstore.store.coordinator_log import CoordinatorLog
 
 RECORDS = [
     RestoreAccepted("r1", "plan", 1_700_000_000_000_000_000),
@@ -39,9 +39,9 @@ RECORDS = [
 ]
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def log(request, tmp_path):
-    log = CoordinatorLog(tmp_path / "log.db") if request.param == "sqlite" else MemoryLog()
+@pytest.fixture
+def log(tmp_path):
+    log = CoordinatorLog(tmp_path / "log.db")
     yield log
     log.close()
 
