@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from increstore.chain.schema import TableSchema
 
 Key: TypeAlias = tuple[Any, ...]
-
-Rows = TypeVar("Rows", pa.RecordBatch, pa.Table)
 
 SHOWN_CHARACTERS = 40
 
@@ -226,8 +224,3 @@ def _adjacent_order_of_column(
     rises = pc.greater(here, before).to_numpy(zero_copy_only=False)
     repeats = pc.equal(here, before).to_numpy(zero_copy_only=False)
     return np.array(rises, dtype=bool), np.array(repeats, dtype=bool)
-
-
-def sort_by_key(rows: Rows, names: Sequence[str]) -> Rows:
-    """The rows by ascending key; rows of one key keep their order, and a NULL goes last."""
-    return rows.take(pc.sort_indices(rows, sort_keys=[(name, "ascending") for name in names]))

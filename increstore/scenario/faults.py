@@ -139,7 +139,8 @@ class Swizzle(LastingFault):
 class CrashFault(CountedFault):
     """Ends a node without a last word: at a moment, or at a `point` of one of its steps.
 
-    Without `restart_after` it stays away until the fault ends.
+    The points: records not yet written; written, not synced; synced, nothing sent; some messages
+    sent. Without `restart_after` it stays away until the fault ends.
     """
 
     kind: Literal["crash"] = "crash"

@@ -1,4 +1,4 @@
-"""The words a scenario file may use: messages, records, events with their facts, crash points.
+"""The words a scenario file may use: messages, records, events with their facts.
 
 Events are those of docs/JSON.md; a test keeps this table and that page together.
 """
@@ -17,12 +17,6 @@ MESSAGES: dict[str, type] = {cls.__name__: cls for cls in typing.get_args(messag
 WORK = (ready.ApplyBatch, ready.SealRun, ready.FinalizeRows, ready.PublishTables)
 """Effects that write: a crash may strike around them as around records."""
 RECORDS: dict[str, type] = {cls.__name__: cls for cls in (*typing.get_args(records.Record), *WORK)}
-
-CRASH_POINTS = ("before_append", "after_append", "after_sync", "after_send")
-"""Within one step of a node: its records not yet written; written, not synced; synced, nothing
-sent; some messages of the step sent."""
-
-DISK_OPERATIONS = ("append", "seal", "finalize", "log", "publish")
 
 _SCAN = ("incremental", "source", "attempt")
 EVENTS: dict[str, tuple[str, ...]] = {

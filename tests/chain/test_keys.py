@@ -19,7 +19,6 @@ from increstore.chain.keys import (
     key_of_row,
     order_fault,
     show_key,
-    sort_by_key,
 )
 from increstore.chain.schema import Column, TableSchema
 
@@ -53,7 +52,6 @@ def test_python_orders_keys_of_every_type_as_arrow_does(kind, data):
     in_order = [key_of_row(by_arrow, schema.key, row) for row in range(len(some))]
 
     assert in_order == sorted((value,) for value in some)
-    assert sort_by_key(batch, schema.key).equals(by_arrow)
 
 
 @settings(max_examples=10, deadline=None)
@@ -104,19 +102,6 @@ def test_a_cut_counts_the_rows_below_each_bound(data, key):
     positions = cut(batch, schema.key, bounds)
 
     assert positions == [sum(one < bound for one in some) for bound in bounds]
-
-
-@settings(max_examples=60, deadline=None)
-@given(data=st.data(), key=st.sampled_from(["int", "text", "composite"]))
-def test_a_sort_by_key_keeps_the_order_of_equal_keys(data, key):
-    schema = schema_of(key, ())
-    some = data.draw(st.lists(keys(key), max_size=12))
-    batch = batch_of_keys(some, schema).append_column("was", pa.array(range(len(some)), pa.int64()))
-    expected = sorted(range(len(some)), key=lambda row: some[row])
-
-    assert sort_by_key(batch, schema.key).column("was").to_pylist() == expected
-    table = pa.Table.from_batches([batch.slice(0, 3), batch.slice(3)])
-    assert sort_by_key(table, schema.key).column("was").to_pylist() == expected
 
 
 @settings(max_examples=80, deadline=None)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from increstore.scenario.complaints import SECTIONS
-from increstore.scenario.faults import FAULT_MODELS, MODES, MessageFault
+from increstore.scenario.faults import FAULT_MODELS, MODES, CrashFault, DiskFaultSpec, MessageFault
 from increstore.scenario.load import parse_scenario
 from increstore.scenario.model import Scenario
 from increstore.scenario.trigger import CountedFault
-from increstore.scenario.words import CRASH_POINTS, DISK_OPERATIONS
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
 from tests.scenario.builders import HEAD, mistakes
@@ -86,7 +86,11 @@ def defaults_told(section):
 
 
 def test_points_and_operations_are_named():
-    assert [word for word in (*CRASH_POINTS, *DISK_OPERATIONS) if f"`{word}`" not in TEXT] == []
+    points = CrashFault.model_fields["point"].annotation
+    operations = DiskFaultSpec.model_fields["op"].annotation
+    words = [word for word in (*get_args(points), *get_args(operations)) if word]
+    assert len(words) == 4 + 6
+    assert [word for word in words if f"`{word}`" not in TEXT] == []
 
 
 def test_every_example_runs_as_it_says():
