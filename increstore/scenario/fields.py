@@ -6,7 +6,7 @@ A file must give texts with units; Python code may give the integers (or a `Span
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo, WithJsonSchema
 
@@ -29,6 +29,9 @@ from increstore.scenario.values import (
     show_seeds,
     show_size,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def from_file(info: ValidationInfo) -> bool:
@@ -57,12 +60,15 @@ def _read_positive_duration(value: Any, info: ValidationInfo) -> int:
     return found
 
 
-def _read_duration_span(value: Any, info: ValidationInfo) -> Span:
+def _read_span(value: Any, info: ValidationInfo, what: str, parse: Callable[[str], Span]) -> Span:
     if isinstance(value, Span):
         return value
-    if _number(value, info, f'a duration {DURATION_EXAMPLES}, or a range "1ms..20ms"'):
-        return exactly(value)
-    return parse_duration_span(value)
+    return exactly(value) if _number(value, info, what) else parse(value)
+
+
+def _read_duration_span(value: Any, info: ValidationInfo) -> Span:
+    what = f'a duration {DURATION_EXAMPLES}, or a range "1ms..20ms"'
+    return _read_span(value, info, what, parse_duration_span)
 
 
 def _read_later(value: Any, info: ValidationInfo) -> Span:
@@ -77,11 +83,8 @@ def _read_rate(value: Any, info: ValidationInfo) -> int:
 
 
 def _read_rate_span(value: Any, info: ValidationInfo) -> Span:
-    if isinstance(value, Span):
-        return value
-    if _number(value, info, f'a rate {RATE_EXAMPLES}, or a range "0..5%"'):
-        return exactly(value)
-    return parse_rate_span(value)
+    what = f'a rate {RATE_EXAMPLES}, or a range "0..5%"'
+    return _read_span(value, info, what, parse_rate_span)
 
 
 def _read_size(value: Any, info: ValidationInfo) -> int:
