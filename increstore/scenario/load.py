@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from increstore.errors import ScenarioError
 from increstore.scenario.checks import Broken, find_mistakes
+from increstore.scenario.collection_check import collection_mistakes
 from increstore.scenario.complaints import complaints, syntax_complaint
 from increstore.scenario.model import FORMAT, Scenario
 
@@ -38,11 +39,13 @@ def load_scenario(path: Path) -> Scenario:
         raise ScenarioError(
             f"{path}: byte {error.start}: not UTF-8, as TOML must be; save the file as UTF-8"
         ) from error
-    return parse_scenario(text, str(path))
+    return parse_scenario(text, str(path), path.parent)
 
 
-def parse_scenario(text: str, where: str) -> Scenario:
+def parse_scenario(text: str, where: str, base: Path | None = None) -> Scenario:
     """The scenario in `text`; `where` opens every complaint.
+
+    A collection is looked for from `base`; without it, the collection is not looked for.
 
     Raises: ScenarioError listing every mistake.
     """
@@ -56,7 +59,9 @@ def parse_scenario(text: str, where: str) -> Scenario:
     except ValidationError as error:
         found = complaints(raw, error.errors(include_url=False))
         scenario, broken = _what_is_sound(raw, error)
-    mistakes = (*found, *find_mistakes(scenario, broken))
+    mistakes = [*found, *find_mistakes(scenario, broken)]
+    if base is not None and "workload" not in broken.sections:
+        mistakes += collection_mistakes(scenario, base)
     if mistakes:
         raise ScenarioError(tuple(f"{where}: {mistake}" for mistake in mistakes))
     return scenario
