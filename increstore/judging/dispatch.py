@@ -38,8 +38,8 @@ def sendings(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
             truth, checks_of("sent CompletionNotification"), _report
         ),
         m.ScanProgress: _told_by_source(truth, checks_of("sent ScanProgress"), _sample),
-        m.IncrementalSealed: _told_by_target(truth, checks_of("sent IncrementalSealed")),
-        m.Finalized: _told_by_target(truth, checks_of("sent Finalized")),
+        m.IncrementalSealed: _told_by_target(truth, checks_of("sent IncrementalSealed"), _say),
+        m.Finalized: _told_by_target(truth, checks_of("sent Finalized"), _say),
         m.Refused: _ignored,
     }
 
@@ -57,8 +57,10 @@ def receipts(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
         m.ChangesApplied: _answered(truth, checks_of("received ChangesApplied")),
         m.CompletionNotification: _reported(truth, checks_of("received CompletionNotification")),
         m.ScanProgress: _ignored,
-        m.IncrementalSealed: _sealed(truth, checks_of("received IncrementalSealed")),
-        m.Finalized: _finalized(truth, checks_of("received Finalized")),
+        m.IncrementalSealed: _told_by_target(
+            truth, checks_of("received IncrementalSealed"), _hear_seal
+        ),
+        m.Finalized: _told_by_target(truth, checks_of("received Finalized"), _hear_final_rows),
         m.Refused: _refused(truth),
     }
 
@@ -159,16 +161,22 @@ def _sample(truth: Truth, source: Source, message: m.ScanProgress) -> None:
     """A sample is forgotten."""
 
 
-def _told_by_target(truth: Truth, checks: Checks) -> Tell:
+def _told_by_target(
+    truth: Truth, checks: Checks, take: Callable[[Truth, Target, Any], None]
+) -> Tell:
     def tell(now: int, sender: str, receiver: str, message: Any) -> None:
         target = truth.targets.get(sender)
         if target is None or message.restore != truth.restore:
             return
         for check in checks:
             check(now, target, message)
-        truth.say(message, sender)
+        take(truth, target, message)
 
     return tell
+
+
+def _say(truth: Truth, target: Target, message: m.IncrementalSealed | m.Finalized) -> None:
+    truth.say(message, target.name)
 
 
 # --- What shards receive.
@@ -294,25 +302,9 @@ def _refused(truth: Truth) -> Tell:
     return tell
 
 
-def _sealed(truth: Truth, checks: Checks) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.IncrementalSealed) -> None:
-        target = truth.targets.get(sender)
-        if target is None or message.restore != truth.restore:
-            return
-        for check in checks:
-            check(now, target, message)
-        truth.seals_heard[sender, message.incremental] = message
-
-    return tell
+def _hear_seal(truth: Truth, target: Target, message: m.IncrementalSealed) -> None:
+    truth.seals_heard[target.name, message.incremental] = message
 
 
-def _finalized(truth: Truth, checks: Checks) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.Finalized) -> None:
-        target = truth.targets.get(sender)
-        if target is None or message.restore != truth.restore:
-            return
-        for check in checks:
-            check(now, target, message)
-        truth.finals_heard[sender] = message
-
-    return tell
+def _hear_final_rows(truth: Truth, target: Target, message: m.Finalized) -> None:
+    truth.finals_heard[target.name] = message
