@@ -122,7 +122,20 @@ async def _tidy_up(prepared: Prepared) -> None:
 
 def about_plan(plan: RestorePlan) -> dict[str, object]:
     """What people want to know of a run, beside who takes part."""
-    return {"collection": str(plan.collection), "backups": list(plan.backups)}
+    return {
+        "collection": str(plan.collection),
+        "backups": list(plan.backups),
+        "rows_by_backup": rows_by_backup(plan),
+    }
+
+
+def rows_by_backup(plan: RestorePlan) -> list[int]:
+    """How many rows are scanned of each backup, by chain position."""
+    rows = [0] * len(plan.backups)
+    for table in plan.tables:
+        for step in table.steps:
+            rows[step.incremental] += step.rows
+    return rows
 
 
 async def _until_it_ends(

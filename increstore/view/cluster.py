@@ -62,6 +62,13 @@ class ClusterView:
         self.barrier: BarrierView | None = None
         self.faults: dict[str, FaultView] = {}
         self.rows_applied = 0
+        """Rows of scans that have been reported, durably."""
+        self.rows_before = 0
+        """Those of them that were durable when the coordinator of now began."""
+        self.began_at = 0
+        """When that was; 0: it found nothing, or has not told."""
+        self.moved_at = 0
+        """When rows were last read, sent or applied, or a backup begun or sealed; 0: never."""
         self.dirty: dict[str, None] = {}
         self.version = 0
         """Rises with each event that changed anything to be seen."""
@@ -86,6 +93,20 @@ class ClusterView:
     @property
     def active_faults(self) -> list[FaultView]:
         return [fault for fault in self.faults.values() if fault.state == "active"]
+
+    @property
+    def rows_moved(self) -> int:
+        """Rows that are applied: of scans that have been reported, and of those that run."""
+        if not 0 <= self.incremental < len(self.incrementals):
+            return self.rows_applied
+        reported = self.incrementals[self.incremental].reported
+        return self.rows_applied + sum(
+            shard.rows_applied
+            for shard in self.shards.values()
+            if shard.role == "source"
+            and shard.incremental == self.incremental
+            and shard.name not in reported
+        )
 
     @property
     def elapsed_ns(self) -> int:

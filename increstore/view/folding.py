@@ -20,6 +20,7 @@ FOLDS: dict[str, Fold] = {
     "restore.accepted": restore_folds.accepted,
     "coordinator.started": restore_folds.generation,
     "restore.resumed": restore_folds.resumed,
+    "history.recovered": restore_folds.recovered,
     "restore.completed": restore_folds.ended("completed"),
     "restore.paused": restore_folds.ended("paused"),
     "restore.failed": restore_folds.ended("failed"),

@@ -33,8 +33,14 @@ def planned(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     last = int(facts.get("last_incremental", len(view.incrementals) - 1))
     if last >= 0:
         view.incremental_at(last)
+    _planned_backups(view, facts)
+
+
+def _planned_backups(view: ClusterView, facts: Facts) -> None:
     for number, backup in enumerate(facts.get("backups", ())):
         view.incremental_at(number).backup = str(backup)
+    for number, rows in enumerate(facts.get("rows_by_backup", ())):
+        view.incremental_at(number).rows_planned = int(rows)
 
 
 def accepted(view: ClusterView, node: str, facts: Facts, at: int) -> None:
@@ -48,6 +54,50 @@ def generation(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     coordinator = view.shard(COORDINATOR)
     coordinator.life = view.generation
     view.set_state(coordinator, "running", at)
+
+
+def recovered(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    """What a coordinator has found durable: of an earlier command, it is told only here."""
+    for record in facts["records"]:
+        fold = _RECOVERED.get(str(record["event"]))
+        if fold is not None:
+            fold(view, record)
+    view.began_at, view.rows_before = at, view.rows_applied
+
+
+def _was_started(view: ClusterView, record: Facts) -> None:
+    one = view.incremental_at(int(record["incremental"]))
+    if one.state == "waiting":
+        one.state, one.is_earlier = "running", True
+        view.incremental = max(view.incremental, one.number)
+
+
+def _was_reported(view: ClusterView, record: Facts) -> None:
+    if record.get("status") != "success":
+        return
+    one = view.incremental_at(int(record["incremental"]))
+    source, rows = str(record["source"]), int(record.get("rows", 0))
+    view.rows_applied += rows - one.reported.get(source, 0)
+    one.reported[source] = rows
+
+
+def _was_sealed(view: ClusterView, record: Facts) -> None:
+    one = view.incremental_at(int(record["incremental"]))
+    one.sealed[str(record["target"])] = int(record.get("rows", 0))
+    if one.state == "running":
+        one.state = "sealing"
+
+
+def _was_completed(view: ClusterView, record: Facts) -> None:
+    view.incremental_at(int(record["incremental"])).state = "done"
+
+
+_RECOVERED = {
+    "incremental.started": _was_started,
+    "scan.reported": _was_reported,
+    "target.sealed": _was_sealed,
+    "incremental.completed": _was_completed,
+}
 
 
 def ended(state: str) -> Callable[[ClusterView, str, Facts, int], None]:
@@ -69,6 +119,7 @@ def incremental_started(view: ClusterView, node: str, facts: Facts, at: int) -> 
     one = view.incremental_at(number)
     one.state, one.started_at = "running", at
     view.incremental = number
+    view.moved_at = at
 
 
 def incremental_completed(view: ClusterView, node: str, facts: Facts, at: int) -> None:

@@ -8,6 +8,7 @@ from increstore.view.shards import ATTEMPTS_KEPT, AttemptView, ShardView
 
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
+    from increstore.view.shards import StreamView
 
 Facts = dict[str, Any]
 
@@ -40,6 +41,7 @@ def asked(view: ClusterView, node: str, facts: Facts, at: int) -> None:
         return  # Asked again, because it was not heard.
     shard.incremental, shard.attempt = attempt.incremental, attempt.attempt
     shard.rows_scanned = shard.rows_sent = shard.rows_applied = shard.unapplied = 0
+    shard.knows_applied = False
     shard.error = ""
     shard.streams.clear()
     view.set_state(shard, "scanning", at)
@@ -53,10 +55,13 @@ def progress(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     if asked != (shard.incremental, shard.attempt):
         shard.rows_scanned = shard.rows_sent = shard.rows_applied = 0
     shard.incremental, shard.attempt = asked
+    if int(facts.get("rows_applied", 0)) > shard.rows_applied:
+        view.moved_at = at
     # A sample may be older than what the shard's own events have told already.
     shard.rows_scanned = max(shard.rows_scanned, int(facts.get("rows_scanned", 0)))
     shard.rows_sent = max(shard.rows_sent, int(facts.get("rows_sent", 0)))
     shard.rows_applied = max(shard.rows_applied, int(facts.get("rows_applied", 0)))
+    shard.knows_applied = True
     shard.unapplied = sum(facts.get("unapplied", {}).values())
     if shard.state in ("idle", "retrying", "reported") and not _is_reported(shard):
         view.set_state(shard, "scanning", at)
@@ -70,6 +75,7 @@ def _is_reported(shard: ShardView) -> bool:
 def page_read(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     shard = view.shard(node)
     shard.rows_scanned += int(facts.get("rows", 0))
+    view.moved_at = at
     if facts.get("last") and shard.state == "scanning":
         view.set_state(shard, "sending", at)
 
@@ -93,6 +99,8 @@ def reported(view: ClusterView, node: str, facts: Facts, at: int) -> None:
         one.reported[shard.name] = attempt.rows
         shard.unapplied = 0
         shard.rows_scanned = shard.rows_sent = shard.rows_applied = attempt.rows
+        shard.knows_applied = True
+        view.moved_at = at
         view.set_state(shard, "reported", at)
     else:
         shard.error = attempt.error
@@ -115,17 +123,31 @@ def applied(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     stream = view.stream(source, node, incremental, attempt)
     stream.watermark = max(stream.watermark, int(facts.get("watermark") or facts.get("order") or 0))
     stream.sent = max(stream.sent, stream.watermark)
-    stream.rows += int(facts.get("rows", 0))
     target.incremental = incremental
-    target.rows_applied += int(facts.get("rows", 0))
+    if "rows" in facts:
+        _count_applied(view, stream, target, int(facts["rows"]))
+    view.moved_at = at
     if target.state not in ("sealing", "finalizing", "finalized"):
         view.set_state(target, "applying", at)
+
+
+def _count_applied(view: ClusterView, stream: StreamView, target: ShardView, rows: int) -> None:
+    """A target has told how many: those of the scan that runs are its source's, too."""
+    stream.rows += rows
+    target.rows_applied += rows
+    target.knows_applied = True
+    source = view.shard(stream.source)
+    is_of_now = (source.incremental, source.attempt) == (stream.incremental, stream.attempt)
+    if is_of_now and not _is_reported(source):
+        source.rows_applied += rows
+        source.knows_applied = True
 
 
 def target_sealed(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     one = view.incremental_at(int(facts["incremental"]))
     target = view.shard(str(facts["target"]))
     one.sealed[target.name] = int(facts.get("rows", 0))
+    view.moved_at = at
     if one.state == "running":
         one.state = "sealing"
     target.streams.clear()

@@ -68,6 +68,8 @@ class ShardView:
     rows_scanned: int = 0
     rows_sent: int = 0
     rows_applied: int = 0
+    knows_applied: bool = False
+    """Whether anybody has told how many are applied: until then 0 is not a number of rows."""
     unapplied: int = 0
     """Batches sent and not applied."""
     error: str = ""
@@ -109,6 +111,10 @@ class IncrementalView:
     sealed: dict[str, int] = field(default_factory=dict)
     """Rows by target shard that has sealed."""
     retries: int = 0
+    rows_planned: int | None = None
+    """Rows that its scans will read, if everything goes well; None: nobody has told."""
+    is_earlier: bool = False
+    """It was begun by an earlier command, or another coordinator: when is not known here."""
 
     @property
     def rows(self) -> int:
@@ -126,6 +132,8 @@ class IncrementalView:
             dict(self.reported),
             dict(self.sealed),
             self.retries,
+            self.rows_planned,
+            self.is_earlier,
         )
 
 

@@ -7,7 +7,7 @@ from rich.style import Style
 from increstore.tui.widgets.fact_sheet import wrapped
 from increstore.tui.widgets.facts import BOLD
 from tests.tui.fixed import FixedPlayback, dashboard, run
-from tests.view.journals import SILENT, STORM, journal_of
+from tests.view.journals import SILENT, STORM, an_event, journal_of
 
 SIX = "[cluster]\nsources = 3\ntargets = 2\n[workload]\ntables = 2\n"
 
@@ -49,6 +49,60 @@ def test_a_target_shows_what_it_has_applied():
 
     assert "orders/t0  target" in screen
     assert "finalized" in screen
+
+
+def scanning(*more):
+    told = {"source": "orders/s0", "incremental": 0, "attempt": 1}
+    return [
+        an_event("incremental.started", incremental=0),
+        an_event("scan.asked", **told),
+        an_event("page.read", "orders/s0", rows=300, last=False),
+        an_event("changes.applied", "orders/t0", at_s=0.2, **told, watermark=2),
+        *(an_event(name, node, at_s=0.3, **told, **facts) for name, node, facts in more),
+    ]
+
+
+def facts_of(events, shard):
+    async def look():
+        async with dashboard(FixedPlayback(events), size=(100, 40)) as found:
+            found.app.selection = shard
+            await found.press("enter")
+            return await found.text()
+
+    return run(look())
+
+
+def test_rows_that_nobody_has_told_of_are_not_said_to_be_none():
+    assert "300 scanned, 0 sent, applied: not known yet" in facts_of(scanning(), "orders/s0")
+    assert "applied    not known yet" in facts_of(scanning(), "orders/t0")
+
+
+def test_rows_are_shown_as_samples_tell_them_before_any_report():
+    sample = ("scan.progress", "coordinator", {"rows_sent": 300, "rows_applied": 120})
+    batch = ("batch.applied", "orders/t0", {"order": 3, "rows": 150})
+
+    assert "300 scanned, 300 sent, 120 applied" in facts_of(scanning(sample), "orders/s0")
+    assert "300 scanned, 0 sent, 150 applied" in facts_of(scanning(batch), "orders/s0")
+    assert "applied    150 rows" in facts_of(scanning(batch), "orders/t0")
+
+
+def test_an_incremental_of_an_earlier_command_says_so():
+    records = [
+        {"event": "incremental.started", "incremental": 0},
+        {"event": "scan.reported", "incremental": 0, "source": "orders/s0", "attempt": 1,
+         "status": "success", "rows": 70},
+        {"event": "incremental.completed", "incremental": 0},
+    ]  # fmt: skip
+
+    async def look():
+        events = [an_event("history.recovered", records=records)]
+        async with dashboard(FixedPlayback(events)) as found:
+            await found.press("2")
+            return await found.text()
+
+    screen = run(look())
+    assert "done, begun earlier" in screen
+    assert "70 rows" in screen
 
 
 def test_enter_without_a_selection_looks_at_the_one_that_nobody_heard_of():

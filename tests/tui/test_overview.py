@@ -230,6 +230,28 @@ def test_the_title_bar_tells_speed_seed_gaps_and_viewers():
     run(go())
 
 
+def test_a_run_in_which_nothing_moves_says_so_instead_of_how_long_it_takes():
+    async def go():
+        playback = FixedPlayback(
+            [planned(rows_by_backup=[100] * 4), an_event("restore.accepted"),
+             an_event("incremental.started", incremental=0),
+             an_event("scan.reported", incremental=0, source="orders/s0", attempt=1,
+                      status="success", rows=50, at_s=1.0)],
+            title="a run whose title is long enough to be cut somewhere",
+        )  # fmt: skip
+        async with dashboard(playback) as d:
+            assert "~7.0 s left" in (await d.text()).splitlines()[0]
+
+            playback.feed([an_event("barrier.waits", at_s=9.0, says="waits for orders/s1")])
+            await d.tick()
+
+            line = (await d.text()).splitlines()[0]
+            assert "no rows for 8.0 s" in line
+            assert "left" not in line
+
+    run(go())
+
+
 def test_the_past_is_told_from_the_present():
     async def go():
         async with dashboard(FixedPlayback(journal_of(SILENT)[1], can=LIVE)) as d:

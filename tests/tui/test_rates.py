@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from increstore.tui.widgets.rates import Rates, left_ns, part_done, short
+from increstore.tui.widgets.rates import Rates, left_ns, short, stuck_ns
 from increstore.view.cluster import ClusterView
 from tests.view.journals import SECOND, an_event
 
@@ -18,7 +18,7 @@ def a_view(*events):
     return view
 
 
-def planned(incrementals=3):
+def planned(incrementals=3, **facts):
     tables = [
         {
             "name": "orders",
@@ -27,7 +27,7 @@ def planned(incrementals=3):
             "incrementals": list(range(incrementals + 1)),
         }
     ]
-    return an_event("restore.planned", tables=tables, last_incremental=incrementals)
+    return an_event("restore.planned", tables=tables, last_incremental=incrementals, **facts)
 
 
 def test_before_anything_has_happened_nothing_is_fast():
@@ -61,25 +61,91 @@ def test_going_back_begins_anew():
     assert rates.look(early, START + SECOND) == (2.0, 0.0)
 
 
-def test_the_part_that_is_done_counts_reports():
+def reported(source, rows, at_s, incremental=0):
+    return an_event("scan.reported", at_s=at_s, incremental=incremental, source=source, attempt=1,
+                    status="success", rows=rows)  # fmt: skip
+
+
+def test_what_is_left_is_weighed_by_rows_not_by_backups():
     view = a_view(
-        planned(),
+        planned(rows_by_backup=[900, 50, 30, 20]),
+        an_event("restore.accepted"),
         an_event("incremental.started", incremental=0),
-        an_event("scan.reported", incremental=0, source="orders/s0", attempt=1, status="success"),
+        reported("orders/s0", 450, 1.0),
+        reported("orders/s1", 450, 2.0),
+        an_event("incremental.completed", at_s=2.0, incremental=0),
     )
 
-    assert part_done(view) == pytest.approx(0.125)
+    assert left_ns(view, START + 2 * SECOND) == pytest.approx(2 * SECOND * 100 / 900)
 
 
-def test_what_is_left_goes_on_as_before():
+def test_rows_that_samples_tell_count_before_their_report():
+    view = a_view(
+        planned(rows_by_backup=[900, 50, 30, 20]),
+        an_event("restore.accepted"),
+        an_event("incremental.started", incremental=0),
+        an_event("scan.asked", source="orders/s0", incremental=0, attempt=1),
+        an_event("scan.progress", at_s=1.0, source="orders/s0", incremental=0, attempt=1,
+                 rows_scanned=300, rows_sent=300, rows_applied=250),
+    )  # fmt: skip
+
+    assert left_ns(view, START + SECOND) == 3 * SECOND
+    assert Rates().look(view, START + SECOND)[1] == 250.0
+
+
+def test_what_an_earlier_command_has_done_says_nothing_of_how_fast_this_one_is():
+    records = [
+        {"event": "incremental.started", "incremental": 0},
+        *({"event": "scan.reported", "incremental": 0, "attempt": 1, "status": "success",
+           "source": f"orders/s{n}", "rows": 450} for n in (0, 1)),
+        {"event": "incremental.completed", "incremental": 0},
+        {"event": "incremental.started", "incremental": 1},
+    ]  # fmt: skip
+    view = a_view(
+        planned(rows_by_backup=[900, 50, 30, 20]),
+        an_event("history.recovered", records=records),
+        an_event("coordinator.started", generation=2),
+        reported("orders/s0", 25, 1.0, incremental=1),
+    )
+
+    assert [one.state for one in view.incrementals] == ["done", "running", "waiting", "waiting"]
+    assert view.incremental == 1
+    assert left_ns(view, START + SECOND) == 3 * SECOND
+    assert Rates().look(view, START + SECOND)[1] == 25.0
+
+
+def test_without_rows_in_the_plan_incrementals_are_weighed_once_the_full_backup_is_done():
     view = a_view(
         planned(),
         an_event("restore.accepted"),
         an_event("incremental.started", incremental=0),
-        an_event("incremental.completed", at_s=2.0, incremental=0),
+        an_event("incremental.completed", at_s=60.0, incremental=0),
+    )
+    assert left_ns(view, START + 60 * SECOND) is None
+
+    view.apply(an_event("incremental.started", at_s=60.0, incremental=1))
+    view.apply(an_event("incremental.completed", at_s=62.0, incremental=1))
+    assert left_ns(view, START + 62 * SECOND) == 4 * SECOND
+
+
+def test_when_no_row_moves_that_is_told_and_nothing_is_left_by_any_count():
+    view = a_view(
+        planned(rows_by_backup=[900, 50, 30, 20]),
+        an_event("restore.accepted"),
+        an_event("incremental.started", incremental=0),
+        reported("orders/s0", 450, 1.0),
+        an_event("barrier.waits", at_s=9.0, says="incremental 0 waits for orders/s1"),
     )
 
-    assert left_ns(view, START + 2 * SECOND) == 6 * SECOND
+    assert (stuck_ns(view, START + 2 * SECOND), left_ns(view, START + 2 * SECOND)) == (
+        None, round(2 * SECOND * 550 / 450)
+    )  # fmt: skip
+    assert (stuck_ns(view, START + 9 * SECOND), left_ns(view, START + 9 * SECOND)) == (
+        8 * SECOND, None
+    )  # fmt: skip
+
+    view.apply(an_event("restore.paused", at_s=10.0, reason="by hand"))
+    assert stuck_ns(view, START + 10 * SECOND) is None
 
 
 def test_nobody_knows_what_is_left_at_the_very_start_or_when_nothing_runs():

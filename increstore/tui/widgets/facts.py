@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 PLAIN = Style.null()
 BOLD = Style(bold=True)
 NAME_WIDTH = 11
+NOT_KNOWN = "not known yet"
+"""Of rows that nobody has told of: not every source of events has samples of them."""
 
 
 def row(brush: Brush, name: str, *parts: Part) -> list[Part]:
@@ -43,7 +45,8 @@ def shard_facts(brush: Brush, view: ClusterView, shard: ShardView) -> list[list[
     if shard.role == "source":
         lines += _scan_facts(brush, view, shard)
     elif shard.role == "target":
-        lines.append(row(brush, "applied", (f"{count(shard.rows_applied)} rows", PLAIN)))
+        told = f"{count(shard.rows_applied)} rows" if shard.knows_applied else NOT_KNOWN
+        lines.append(row(brush, "applied", (told, PLAIN)))
     if shard.error:
         lines.append(row(brush, "last error", (shard.error, brush.role("bad"))))
     lines += _streams(brush, shard)
@@ -55,11 +58,13 @@ def shard_facts(brush: Brush, view: ClusterView, shard: ShardView) -> list[list[
 def _scan_facts(brush: Brush, view: ClusterView, shard: ShardView) -> list[list[Part]]:
     done = shard.rows_applied / shard.rows_scanned if shard.rows_scanned else 0.0
     where = f"incremental {shard.incremental}, attempt {shard.attempt}"
+    applied = f"{count(shard.rows_applied)} applied"
+    applied = applied if shard.knows_applied else f"applied: {NOT_KNOWN}"
     lines = [
         row(brush, "scan", (where if shard.incremental >= 0 else "none yet", PLAIN)),
         row(brush, "rows", *brush.bar(done, 12),
-            (f" {count(shard.rows_scanned)} scanned, {count(shard.rows_sent)} sent, "
-             f"{count(shard.rows_applied)} applied", PLAIN)),
+            (f" {count(shard.rows_scanned)} scanned, {count(shard.rows_sent)} sent, {applied}",
+             PLAIN)),
     ]  # fmt: skip
     if shard.unapplied:
         lines.append(row(brush, "owed", (f"{shard.unapplied} batches are not applied", PLAIN)))
@@ -82,7 +87,8 @@ def _streams(brush: Brush, shard: ShardView) -> list[list[Part]]:
 
 def _stream(brush: Brush, stream: StreamView, other: str) -> list[Part]:
     behind = stream.sent - stream.watermark
-    text = f" {other:<24}{stream.sent:>8}{stream.watermark:>9}{count(stream.rows):>9}"
+    text = f" {other:<24}{stream.sent:>8}{stream.watermark:>9}"
+    text += f"{count(stream.rows) if stream.rows or not stream.watermark else '-':>9}"
     return [(text, PLAIN), (f"   {behind} behind" if behind else "", brush.role("wait"))]
 
 
@@ -103,7 +109,7 @@ def _attempt(brush: Brush, view: ClusterView, attempt: AttemptView) -> list[Part
     return [
         (f" {name:<14}{times}  ", PLAIN),
         (f"{attempt.status or 'running':<10}", brush.role(role)),
-        (f"{count(attempt.rows):>8}  {attempt.error}", PLAIN),
+        (f"{count(attempt.rows) if attempt.status else '-':>8}  {attempt.error}", PLAIN),
     ]
 
 
@@ -115,6 +121,7 @@ def incremental_facts(brush: Brush, view: ClusterView, number: int) -> list[list
     name = "full backup" if number == 0 else f"incremental {number}"
     ended = one.done_at if one.done_at is not None else view.now
     took = seconds(ended - one.started_at) if one.started_at is not None else "not begun"
+    took = "begun earlier" if one.is_earlier else took
     sealed = f"{len(one.sealed)} of {len(view.targets)} targets have sealed"
     return [
         [(f" {name}", BOLD), (f"  {one.backup}", brush.role("calm"))],

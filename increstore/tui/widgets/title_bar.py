@@ -8,7 +8,7 @@ from rich.style import Style
 
 from increstore.tui.playback.seam import FLAT_OUT
 from increstore.tui.widgets.painting import Brush, Lines, Part, seconds, watch_app
-from increstore.tui.widgets.rates import Rates, left_ns, short
+from increstore.tui.widgets.rates import Rates, left_ns, short, stuck_ns
 
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
@@ -50,6 +50,8 @@ class TitleBar(Lines):
             (seconds(elapsed), Style.null()),
             (f"{glyph} {view.state}", style),
         ]
+        if (still := stuck_ns(view, app.now_ns)) is not None:
+            parts.append((f"no rows for {seconds(still)}", brush.role("wait")))
         if missing := app.playback.status.dropped + view.gaps:
             parts.append((f"{missing} events left out", brush.role("bad")))
         return parts
