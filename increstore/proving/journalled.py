@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from increstore.proving.verdict import Verdict
 
 OPENED = "journal.opened"
+CONTEXT_LINES = 5
+"""Lines shown before the first that differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,7 @@ class Difference:
     """Whether the first journal only ends early, perhaps within its last line."""
 
 
-def first_difference(
-    first: Iterable[str], second: Iterable[str], context: int = 5
-) -> Difference | None:
+def first_difference(first: Iterable[str], second: Iterable[str]) -> Difference | None:
     """The first line that is not the same; None when both are equal to the end."""
     before: list[str] = []
     one, two = iter(first), iter(second)
@@ -174,11 +174,11 @@ def first_difference(
             # Half a line is one that goes on in the other journal, and is the last of its own.
             is_half = left is not None and right is not None and right.startswith(left)
             is_cut_off = left is None or (is_half and next(one, None) is None)
-            return Difference(number, tuple(before[-context:]), left, right, is_cut_off)
+            return Difference(number, tuple(before), left, right, is_cut_off)
         if left is None:
             return None
         before.append(left)
-        del before[:-context]
+        del before[:-CONTEXT_LINES]
 
 
 def _line(event: Mapping[str, Any]) -> str:

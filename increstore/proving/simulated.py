@@ -12,7 +12,7 @@ from increstore.simulation.run import simulate, told_as_raised
 from increstore.simulation.setting import prepare_setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from increstore.journal import JournalEvent
     from increstore.scenario.model import Scenario
@@ -33,19 +33,13 @@ def run_simulated(
     seed: int,
     *,
     crash_at: tuple[int, ...] = (),
-    tape: Mapping[str, int] | None = None,
     journal_to: Callable[[JournalEvent], None] | None = None,
     details: bool = False,
 ) -> Verdict:
     """Run one seed of a scenario file in simulation."""
     setting = setting_of(path)
     outcome = simulate(
-        setting,
-        seed,
-        tape=tape,
-        crash_at=frozenset(crash_at),
-        journal_to=journal_to,
-        details=details,
+        setting, seed, crash_at=frozenset(crash_at), journal_to=journal_to, details=details
     )
     return verdict_of(path, setting, outcome, crash_at)
 

@@ -145,10 +145,10 @@ class SimulatedNode(ABC):
         if self._wake_at != self._armed_for:
             self._arm()
 
-    def give_later(self, delay: int, event: Event, tie: int = 0) -> None:
+    def give_later(self, delay: int, event: Event) -> None:
         """An event of this life, some time from now."""
         world = self.world
-        world.at(world.now + delay, tie, self._give, (self.life, event))
+        world.at(world.now + delay, 0, self._give, (self.life, event))
 
     def appended(self) -> None:
         """The records of the step at hand are durable: now its effects and messages may go."""

@@ -32,12 +32,12 @@ class Endings:
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.add_signal_handler(number, self.leave, 128 + number)
 
-    def leave(self, code: int, result: object = None) -> None:
+    def leave(self, code: int) -> None:
         """End with this exit code, once."""
         if not self._is_leaving:
             self._is_leaving = True
             self.on_leaving()
-            cast("App[Any]", self).exit(result, return_code=code)
+            cast("App[Any]", self).exit(return_code=code)
 
     def on_leaving(self) -> None:
         """What must be told before the loop ends."""
