@@ -222,9 +222,9 @@ class Report:
 
         seen, violation = self._seen, self._seen.violation
         for step in self._steps:
-            click.echo(json.dumps({"type": "step", **step.as_json()}))
+            click.echo(json.dumps(step.as_json()))
         result = {
-            "type": "result",
+            "event": "explore.completed",
             "broken": violation.law.title if violation else None,
             "says": violation.says if violation else None,
             "exhausted": seen.is_exhausted,

@@ -10,6 +10,7 @@ from simulation.explore_plants import PLANTS
 
 from increstore.cli.explore import Report, explore
 from increstore.simulation.explore import LAWS, Search
+from tests.cli.json_page import undescribed
 
 SMALL = ("--sources", "1", "--incrementals", "0")
 
@@ -55,7 +56,7 @@ def test_json_is_one_object_with_the_figures():
     result = run("--json", "--failures", "1", "--distinct")
 
     found = json.loads(result.stdout)
-    assert found["type"] == "result"
+    assert found["event"] == "explore.completed"
     assert (found["broken"], found["exhausted"], found["stopped_by"]) == (None, True, None)
     assert found["states"] == found["states_in_full"] > 100
     assert found["command"] == (
@@ -111,6 +112,8 @@ def test_a_broken_law_as_json_is_an_object_a_step_and_the_result(capsys):
     *steps, result = map(json.loads, capsys.readouterr().out.splitlines())
     assert [step["step"] for step in steps] == [1, 2, 3, 4, 5]
     assert steps[-1]["node"] == "orders/s0"
-    assert steps[-1]["event"] == "reads page 0"
+    assert steps[-1]["happens"] == "reads page 0"
+    assert {step["event"] for step in steps} == {"explore.step"}
     assert result["broken"] == "C7 nothing-left-out"
     assert result["exhausted"] is False
+    assert undescribed("explore", [*steps, result]) == []

@@ -41,7 +41,13 @@ class Step:
         return f"{self.number:>4}  {self.node:<{node_width}}  {self.event}{did}"
 
     def as_json(self) -> dict[str, Any]:
-        return {"step": self.number, "node": self.node, "event": self.event, "did": list(self.did)}
+        return {
+            "event": "explore.step",
+            "step": self.number,
+            "node": self.node,
+            "happens": self.event,
+            "did": list(self.did),
+        }
 
 
 def retell(violation: Violation, table: NodeTable) -> list[Step]:
