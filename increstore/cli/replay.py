@@ -1,8 +1,9 @@
 """`increstore replay`: run a recorded run again, and say whether it is the same one.
 
-Exit codes: 0 the same events to the last, and the run was green; 5 the same, and it is red again;
-4 it went otherwise: the first difference is shown, or that the journal is cut off; 3 the file is no
-journal of a simulated run. Of `--diff`: 0 the journals are equal; 4 they are not.
+Exit codes: 0 the same events to the last, and the run was green; 5 the same, and it is red again (6
+when it never ends, 70 when the program itself fails); 4 it went otherwise: the first difference is
+shown, or that the journal is cut off; 3 the file is no journal of a simulated run. Of `--diff`: 0 the
+journals are equal; 4 they are not.
 """
 
 from __future__ import annotations

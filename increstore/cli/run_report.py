@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -218,8 +218,6 @@ def _conclude(
     for fault in faults:
         _say(f"parity: {fault}")
     code = _exit_code(failures, faults)
-    if choices.as_json:
-        click.echo(json.dumps(_summary(reports, faults, code, took_s)))
     events = f", {moments:,} events" if moments else ""
     files = len({report.plan.path for report in reports})
     _say(
@@ -228,12 +226,15 @@ def _conclude(
         f"{f', {len(faults)} not alike in all modes' if faults else ''}"
         f" ({took_s:.1f} s{events})"
     )
+    command = failures[0].replay_command() if failures else ""
     if failures and choices.shrink:
-        _shrink_first(failures, choices)
+        command = _shrink_first(failures, choices)
     elif choices.shrink:
         _say("nothing failed, so there is nothing to shrink")
-    elif failures:
-        _say(failures[0].replay_command())
+    if choices.as_json:
+        click.echo(json.dumps(_summary(reports, faults, code, took_s)))
+    if command:
+        _say(command)
     return code
 
 
@@ -258,13 +259,16 @@ def _summary(
     }
 
 
-def _shrink_first(failures: list[Verdict], choices: RunChoices) -> None:
-    from increstore.proving.shrink import shrink_to_file
+def _shrink_first(failures: list[Verdict], choices: RunChoices) -> str:
+    """Shrink the failure that is small already; returns the command that shows what is left."""
+    from increstore.proving.shrunk_file import shrink_to_file
 
     first = min(failures, key=lambda verdict: (len(verdict.crash_at), verdict.moments))
-    path, shrunk = shrink_to_file(replace(first), choices.out, say=_say)
-    _say(f"shrunk to {path}: {shrunk}")
-    _say(f"increstore run {path} --on simulation")
+    shrunk = shrink_to_file(first, choices.out, say=_say)
+    _say(shrunk.as_text())
+    if choices.as_json:
+        click.echo(json.dumps(shrunk.as_json(), ensure_ascii=False))
+    return shrunk.command()
 
 
 def _counted(number: int, what: str) -> str:

@@ -70,6 +70,11 @@ def run_with_journal(task: Task, path: Path) -> Verdict:
 
     text = ScenarioPath(task.scenario).read_text(encoding="utf-8")
     recorded = Recorded(task.scenario, text, task.seed, task.crash_at, None)
+    return write_journal(recorded, path)
+
+
+def write_journal(recorded: Recorded, path: Path) -> Verdict:
+    """Run what is recorded, and write its journal. Raises: StorageFailed when that cannot be."""
     lines: list[str] = []
     verdict = replay(recorded, lines)
     _write(path, lines)

@@ -7,23 +7,20 @@ Rules of this file:
   shift the others; a draw that is left out is 0, the harmless value.
 - In this order: faults of the file, blocks of draws, the chain and the cluster, the draws again.
   At the end what is left of chance is written down as faults, so that a person can read it and
-  another mode can run it. When that does not fail in the same way, the tape goes with the file.
+  another mode can run it. When that does not fail in the same way, the tape is kept.
+- What its file could not say is never tried: such a scenario would be of no use to anybody.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from increstore.errors import StorageFailed, UsageError
 from increstore.proving.simulated import verdict_of
-from increstore.proving.written_down import as_faults, modes_of, without_chance
+from increstore.proving.verdict import FailureKind
+from increstore.proving.written_down import as_faults, without_chance
 from increstore.scenario.checks import Broken, find_mistakes
-from increstore.scenario.load import load_scenario
 from increstore.scenario.swarm import settle
-from increstore.scenario.text import to_toml
 from increstore.scenario.values import Span, exactly
 from increstore.simulation.draws import Draws
 from increstore.simulation.run import simulate
@@ -44,10 +41,12 @@ Tape = dict[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """The smallest failing run found. `tape` is empty when the scenario alone fails."""
+    """The smallest failing run found. It fails alone when it takes no tape and no forced crash."""
 
     scenario: Scenario
     tape: Mapping[str, int]
+    crash_at: tuple[int, ...]
+    fails_alone: bool
     failure: Failure
     runs: int
     draws_before: int
@@ -80,7 +79,7 @@ class Shrinker:
 
     def fails_alike(self, case: _Case) -> bool:
         """Whether this candidate fails for the same reason; False when the budget is spent."""
-        if self.runs >= RUNS_MAX:
+        if self.runs >= RUNS_MAX or find_mistakes(case.scenario, Broken()):
             return False
         self.runs += 1
         found = self._failure_of(case)
@@ -150,9 +149,6 @@ class Shrinker:
         for smaller in _smaller_parts(case.scenario):
             for section, changes in smaller:
                 scenario = _fitting(case.scenario.with_part(section, **changes))
-                # A scenario that its file could not say is of no use to anybody.
-                if find_mistakes(scenario, Broken()):
-                    continue
                 if self.fails_alike(replace(case, scenario=scenario)):
                     case = replace(case, scenario=scenario)
                     break
@@ -240,6 +236,8 @@ def shrink(
     return Shrunk(
         scenario=readable or case.scenario,
         tape={} if readable else case.draws,
+        crash_at=() if readable else case.crash_at,
+        fails_alone=readable is not None,
         failure=shrinker.failure,
         runs=shrinker.runs,
         draws_before=draws_before,
@@ -251,7 +249,7 @@ def shrink(
 def _record(scenario: Scenario, verdict: Verdict) -> _Case:
     """The failing run again, with its chance on a tape and its rates settled."""
     draws = Draws(verdict.seed)
-    settled = settle(scenario, draws.draw)
+    settled = _without_other_marks(settle(scenario, draws.draw), verdict)
     outcome = simulate(
         prepare_setting(scenario),
         verdict.seed,
@@ -259,6 +257,14 @@ def _record(scenario: Scenario, verdict: Verdict) -> _Case:
         crash_at=frozenset(verdict.crash_at),
     )
     return _Case(settled, dict(outcome.tape), verdict.crash_at)
+
+
+def _without_other_marks(settled: Scenario, verdict: Verdict) -> Scenario:
+    """Without the marks that the run has reached: they would keep faults that it does not need."""
+    assert verdict.failure is not None
+    is_mark = (verdict.failure.kind, verdict.failure.what) == (FailureKind.MARK, "reached")
+    missed = [mark for mark in settled.expect.reached if mark not in verdict.reached]
+    return settled.with_part("expect", reached=tuple(missed) if is_mark else ())
 
 
 def _written_down(case: _Case, shrinker: Shrinker) -> Scenario | None:
@@ -278,47 +284,3 @@ def _written_down(case: _Case, shrinker: Shrinker) -> Scenario | None:
         return None
     # Written down, some are no longer needed.
     return shrinker.drop_faults(readable).scenario
-
-
-def shrink_to_file(verdict: Verdict, folder: Path, say: Callable[[str], None]) -> tuple[Path, str]:
-    """Shrink a failing run of a scenario file; returns the file written and what it came to.
-
-    Raises: UsageError when the run does not fail again; StorageFailed when the file cannot be
-    written.
-    """
-    scenario = load_scenario(Path(verdict.scenario))
-    shrunk = shrink(scenario, verdict, say)
-    if shrunk is None:
-        raise UsageError(f"{verdict.scenario}: seed {verdict.seed} does not fail again")
-    path = folder / f"{Path(verdict.scenario).stem}-seed{verdict.seed}-shrunk.toml"
-    _write(path, to_toml(_titled(shrunk, verdict)))
-    note = (
-        f"{shrunk.faults_before} faults to {len(shrunk.scenario.faults)}, {shrunk.draws_before} "
-        f"draws to {shrunk.draws_after}, {shrunk.runs} runs"
-    )
-    if shrunk.tape:
-        tape = path.with_suffix(".tape.json")
-        _write(tape, json.dumps(dict(shrunk.tape), indent=1) + "\n")
-        note += f"; it needs its tape: {tape}"
-    return path, note
-
-
-def _titled(shrunk: Shrunk, verdict: Verdict) -> Scenario:
-    """The shrunk scenario says what it is, expects what its original did, and runs anywhere."""
-    failure = shrunk.failure
-    found = shrunk.scenario.model_copy(
-        update={
-            "title": f"{failure.what}, from {Path(verdict.scenario).name} seed {verdict.seed}"[:98],
-            "why": failure.says,
-            "on": modes_of(shrunk.scenario),
-        }
-    )
-    return found.with_part("expect", reached=())
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise StorageFailed(f"{path}: cannot be written ({error.strerror})") from error

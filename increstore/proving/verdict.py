@@ -51,6 +51,15 @@ class Failure:
             return ExitCode.BUG
         return ExitCode.VERIFICATION_FAILED
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind.name.lower(),
+            "what": self.what,
+            "says": self.says,
+            "node": self.node,
+            "t": self.at_ns / 1e9,
+        }
+
 
 class Outcome(Protocol):
     """What a verdict needs to know of a run, in whatever mode it was."""
@@ -109,7 +118,7 @@ class Verdict:
 
     def replay_command(self) -> str:
         """What to type to see this run again."""
-        words = ["increstore", "run", _quoted(self.scenario), "--on", self.mode]
+        words = ["increstore", "run", quoted(self.scenario), "--on", self.mode]
         words += ["--seed", str(self.seed)]
         if self.crash_at:
             words += ["--crash-at", ",".join(map(str, self.crash_at))]
@@ -133,18 +142,13 @@ class Verdict:
         if self.crash_at:
             found["crash_at"] = list(self.crash_at)
         if self.failure is not None:
-            found["failure"] = {
-                "kind": self.failure.kind.name.lower(),
-                "what": self.failure.what,
-                "says": self.failure.says,
-                "node": self.failure.node,
-                "t": self.failure.at_ns / 1e9,
-            }
+            found["failure"] = self.failure.as_json()
             found["replay"] = self.replay_command()
         return found
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """As one word for a shell."""
     import shlex
 
     return shlex.quote(text)

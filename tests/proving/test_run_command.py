@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from increstore.cli.replay import replay
 from increstore.cli.run import run
 from increstore.errors import JournalUnreadable, StorageFailed
+from tests.cli.json_page import undescribed
 from tests.proving.builders import a_scenario_file
 
 STALLS = """
@@ -266,3 +267,57 @@ def test_what_failed_is_named_once_and_one_run_is_one_run(tmp_path):
 
     assert "seed 0: outcome\n" in done.stderr
     assert "1 run of 1 scenario: 1 failed" in done.stderr
+
+
+# --- Shrinking, as it is told.
+
+SLOW_DISK = """
+[disk]
+latency = "1ms..30s"
+[heal]
+at = "1s"
+[expect]
+within = "8s"
+"""
+"""It fails by draws that no fault of a file can say."""
+
+
+def shrunk_as_json(folder, text):
+    path = a_scenario_file(folder, text)
+    done = typed(run, path, "--seed", 3, "--shrink", "--out", folder / "o ut", "--json")
+    return path, done, [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_shrink_tells_a_script_what_it_has_written_and_the_summary_comes_last(tmp_path):
+    path, done, told = shrunk_as_json(tmp_path, STALLS)
+
+    assert [one["event"] for one in told] == ["verdict", "shrunk", "summary"]
+    shrunk = told[1]
+    assert (shrunk["scenario"], shrunk["seed"], shrunk["journal"]) == (str(path), 3, None)
+    assert shrunk["failure"]["what"] == told[0]["failure"]["what"]
+    assert shrunk["faults"] == {"before": 1, "after": 1}
+    assert shrunk["draws"]["after"] < shrunk["draws"]["before"]
+    assert done.stderr.splitlines()[-1] == shrunk["replay"]
+    assert shrunk["replay"].endswith(f"increstore run '{shrunk['path']}' --on simulation")
+    assert typed(run, shrunk["path"], "--on", "simulation").exit_code == 6
+    assert undescribed("run", told) == []
+
+
+def test_what_a_file_cannot_say_is_left_as_a_journal_that_fails_again(tmp_path):
+    _, done, told = shrunk_as_json(tmp_path, SLOW_DISK)
+
+    journal = told[1]["journal"]
+    assert done.stderr.splitlines()[-1] == f"increstore replay '{journal}'"
+    again = typed(replay, journal)
+    assert again.exit_code == 6
+    assert "all as recorded; the run is red" in again.stderr
+
+
+def test_a_mark_that_is_missed_is_still_missed_when_it_was_shrunk(tmp_path):
+    missed = '[expect]\nreached = ["restore.completed", "scan.retry_scheduled"]\n'
+
+    _, _, told = shrunk_as_json(tmp_path, missed)
+
+    again = typed(run, told[1]["path"])
+    assert again.exit_code == 5
+    assert "never seen: scan.retry_scheduled;" in again.stderr

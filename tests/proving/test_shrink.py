@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from increstore.proving.journalled import first_difference, read_recorded, replay, run_with_journal
-from increstore.proving.shrink import shrink, shrink_to_file
+from increstore.proving.shrink import shrink
+from increstore.proving.shrunk_file import shrink_to_file
 from increstore.proving.simulated import run_simulated, setting_of
 from increstore.proving.tasks import Task, run_tasks
 from increstore.scenario.load import load_scenario
@@ -68,7 +69,7 @@ def test_the_shrunk_scenario_fails_for_the_same_reason_and_is_smaller(failing):
 def test_the_written_file_is_a_scenario_that_fails_by_itself(failing, tmp_path):
     _, verdict = failing
 
-    path, _ = shrink_to_file(verdict, tmp_path / "out", say=lambda _: None)
+    path = shrink_to_file(verdict, tmp_path / "out", say=lambda _: None).path
 
     assert run_simulated(str(path), 0).failure.what == verdict.failure.what
     assert len(path.read_text().splitlines()) <= 60
