@@ -231,10 +231,54 @@ def test_ci_runs_the_same_targets_that_people_run():
 
 def test_every_link_between_the_pages_leads_somewhere():
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    dead = [
-        f"{page.relative_to(ROOT)}: {target}"
-        for page in pages
-        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
-        if "://" not in target and not (page.parent / target).exists()
-    ]
+    dead = []
+    for page in pages:
+        for target in re.findall(r"\]\(([^)\s]+)", page.read_text(encoding="utf-8")):
+            name, _, anchor = target.partition("#")
+            there = page.parent / name if name else page
+            if "://" not in target and not (there.exists() and leads_into(there, anchor)):
+                dead.append(f"{page.relative_to(ROOT)}: {target}")
     assert dead == []
+
+
+def leads_into(page: Path, anchor: str) -> bool:
+    """Whether the page has a heading of that anchor; without one it is the page that is meant."""
+    if not anchor:
+        return True
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return anchor in [re.sub(r"[^\w -]", "", text.lower()).replace(" ", "-") for text in headings]
+
+
+def folders_described() -> list[tuple[str, list[str]]]:
+    """Each row of the table of folders: the folder, and the modules that it names."""
+    page = (ROOT / "docs" / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([\w/]+/)` \| (.*) \| (.*)\|$", page, re.MULTILINE)
+    return [(folder, re.findall(r"`([\w/.]+)`", what + begin)) for folder, what, begin in rows]
+
+
+def test_the_architecture_page_names_every_folder_and_no_module_that_is_not_there():
+    described = folders_described()
+    parts = [path.parent for path in PACKAGE.glob("*/__init__.py")]
+    assert {path.name for path in parts} <= {Path(folder).name for folder, _ in described}
+    assert len([name for _, names in described for name in names]) > 60
+    assert [
+        folder + name
+        for folder, names in described
+        for name in names
+        if not (ROOT / folder / name).exists() and not (ROOT / folder / f"{name}.py").exists()
+    ] == []
+
+
+def test_the_architecture_page_lists_the_folders_in_the_order_of_their_imports():
+    """Down the table is up the layers: what import-linter holds is what the page shows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    rank = {
+        part.strip(): -number
+        for number, layer in enumerate(layers)
+        for part in re.split(r"[|:]", layer)
+    }
+    shown = [folder.rstrip("/").replace("/", ".") for folder, _ in folders_described()]
+    ranks = [rank[module] for module in shown if module in rank]
+    assert len(ranks) == len(rank) - 2, "errors and the journal are modules, and no folders"
+    assert ranks == sorted(ranks)
