@@ -7,7 +7,6 @@ target and the journal; no task, process or socket outlives it.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from increstore.judging.from_journal import check_journal
 from increstore.protocol.records import TargetSealed
 from increstore.protocol.topology import COORDINATOR, table_of
 from increstore.proving.commands import Commands
+from increstore.proving.folders import run_folder
 from increstore.proving.led_there import LastEvents
 from increstore.proving.simulated import crashed_verdict
 from increstore.proving.verdict import Verdict, find_failure
@@ -266,7 +266,7 @@ def run_real_task(
     """Run one seed of a scenario file in a folder that is gone afterwards."""
     scenario, base, last = load_scenario(Path(path)), Path(path).parent, LastEvents()
     with (
-        tempfile.TemporaryDirectory(prefix="increstore-run-") as folder,
+        run_folder() as folder,
         closing(JournalFile(journal)) if journal else nullcontext() as copy,
     ):
         try:
@@ -274,7 +274,7 @@ def run_real_task(
                 scenario,
                 seed,
                 mode,
-                Path(folder),
+                folder,
                 base=base,
                 journal_to=last,
                 journal_copy=copy,

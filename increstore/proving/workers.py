@@ -13,6 +13,7 @@ import threading
 from typing import TYPE_CHECKING, TypeVar
 
 from increstore.errors import ExitCode
+from increstore.proving.folders import remove_left_folders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +36,12 @@ def begin(parent: Connection) -> None:
 
 
 def work(make: Callable[[], Result]) -> Result:
-    """Do what a worker is for; when it is interrupted, the worker ends."""
+    """Do what a worker is for; when it is interrupted, the worker ends and leaves nothing."""
     _working.set()
     try:
         return make()
     except KeyboardInterrupt:
+        remove_left_folders()
         os._exit(ExitCode.PAUSED)
     finally:
         _working.clear()
