@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 import click
 
 from increstore import __version__
+from increstore.cli.streams import is_fault_of_output, leave_stdout, open_closed_streams, tell
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
 
 _COMMANDS = (
@@ -42,7 +43,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # Here, because click itself would make an exit code 1 of it.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            leave_stdout()
             return ctx.exit(ExitCode.DONE)
 
     def resolve_command(
@@ -82,6 +83,7 @@ def main() -> NoReturn:
     gc.set_threshold(100_000, 50, 100)
     # numpy's linear algebra, which we do not use, would start a thread for every core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    open_closed_streams()
     try:
         code = group.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -90,17 +92,25 @@ def main() -> NoReturn:
         error.show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
+        tell("stopped")
         # A thread may be deep in checksums: to exit in the usual way would be to wait for it.
         os._exit(ExitCode.PAUSED)
     except IncrestoreError as error:
         show_error(error)
         code = error.exit_code
-    except Exception:
-        traceback.print_exc()
-        click.echo("increstore: this is a bug; please report the lines above", err=True)
-        code = ExitCode.BUG
+    except Exception as error:
+        code = _unexpected(error)
     _leave(int(code or 0))
+
+
+def _unexpected(error: Exception) -> ExitCode:
+    if is_fault_of_output(error):
+        tell(f"error: stdout cannot be written: {getattr(error, 'strerror', error)}")
+        leave_stdout()
+        return ExitCode.RESTORE_FAILED
+    tell("".join(traceback.format_exception(error)).rstrip())
+    tell("increstore: this is a bug; please report the lines above")
+    return ExitCode.BUG
 
 
 def _leave(code: int) -> NoReturn:
@@ -114,8 +124,8 @@ def _leave(code: int) -> NoReturn:
 def show_error(error: IncrestoreError) -> None:
     """Print an expected error to stderr: one line, or one line a problem."""
     if isinstance(error, BackupChainBroken) and len(error.problems) > 1:
-        click.echo(f"error: {len(error.problems)} problems:", err=True)
+        tell(f"error: {len(error.problems)} problems:")
         for problem in error.problems:
-            click.echo(f"  - {problem}", err=True)
+            tell(f"  - {problem}")
     else:
-        click.echo(f"error: {error}", err=True)
+        tell(f"error: {error}")

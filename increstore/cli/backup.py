@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.streams import tell
 from increstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -182,7 +183,7 @@ def _print_json(collection: Path, manifest: Manifest) -> None:
 def _print_text(collection: Path, manifest: Manifest) -> None:
     from increstore.cli.chain import size_text
 
-    click.echo(f"{collection}: added {manifest.name}", err=True)
+    tell(f"{collection}: added {manifest.name}")
     width = max(len(name) for name in manifest.tables)
     for name, entry in manifest.tables.items():
         if entry.change == "unchanged":
@@ -194,7 +195,7 @@ def _print_text(collection: Path, manifest: Manifest) -> None:
         size = size_text(sum(file.bytes for file in entry.files)) if entry.files else "no rows"
         left = "" if entry.change == "full" else f", {entry.rows:,} rows now"
         size = "" if entry.change == "unchanged" else f", {size}"
-        click.echo(f"  {name:<{width}}  {text}{size}{left}", err=True)
+        tell(f"  {name:<{width}}  {text}{size}{left}")
 
 
 def _count(number: int, what: str) -> str:

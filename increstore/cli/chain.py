@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.streams import reader_may_leave
 from increstore.errors import BackupChainBroken, ExitCode
 
 if TYPE_CHECKING:
@@ -54,10 +55,11 @@ def chain(
             raise
         _print_json([_no_chain_as_json(text) for text in error.problems])
         context.exit(ExitCode.BAD_INPUT)
-    if as_json:
-        _print_json(report.as_json())
-    else:
-        print_report(report)
+    with reader_may_leave():
+        if as_json:
+            _print_json(report.as_json())
+        else:
+            print_report(report)
     context.exit(ExitCode.BAD_INPUT if report.problems else ExitCode.DONE)
 
 

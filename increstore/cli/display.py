@@ -6,13 +6,14 @@ People's text goes to stderr; stdout carries only what a program asked for with 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from increstore.cli.streams import leave_stdout, tell
+from increstore.errors import StorageFailed
 from increstore.runtime.prepare import resume_command
 from increstore.runtime.progress import RestoreProgress
 
@@ -84,7 +85,7 @@ class PlainLines:
             self._say_progress()
         elif event.name == "restore.abandoned":
             for line in abandoned_lines(self.prepared):
-                click.echo(line, err=True)
+                tell(line)
 
     def _say_progress(self) -> None:
         """Now and then how far it is; the barrier's sentence when nothing moves."""
@@ -96,17 +97,18 @@ class PlainLines:
         self.say(self.progress.waits)
 
     def say(self, line: str) -> None:
-        click.echo(f"{time.monotonic() - self._began:8.2f} s  {line}", err=True)
+        tell(f"{time.monotonic() - self._began:8.2f} s  {line}")
 
     def summarize(self, outcome: Outcome, code: int) -> None:
         for line in summary_lines(self.prepared, outcome, time.monotonic() - self._began):
-            click.echo(line, err=True)
+            tell(line)
 
 
 class JsonLines:
     """Every event as one JSON object a line on stdout, then one `summary`.
 
-    A reader that goes away (`| head`) does not end the restore: nobody is told any more.
+    A reader that goes away (`| head`) does not end the restore: nobody is told any more. A file
+    that cannot be written does, by StorageFailed: what it lacks cannot be told later.
     """
 
     def __init__(self, prepared: Prepared) -> None:
@@ -151,12 +153,14 @@ class JsonLines:
                 click.echo(json.dumps(line, ensure_ascii=False, default=str))
             except BrokenPipeError:
                 self._has_reader = False
-                leave_closed_stdout()
-
-
-def leave_closed_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush does not fail as well."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                leave_stdout()
+            except OSError as error:
+                self._has_reader = False
+                leave_stdout()
+                raise StorageFailed(
+                    f"stdout cannot be written: {error.strerror}; free some space, or send it "
+                    "elsewhere, and run the same command again"
+                ) from error
 
 
 def state_told(outcome: Outcome) -> str:

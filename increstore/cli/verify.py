@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.streams import reader_may_leave, tell
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -68,10 +69,11 @@ def verify_and_show(
 
     progress = _show_progress if sys.stderr.isatty() else _no_progress
     report = verify_target(target, collection, upto=upto, tables=tables, progress=progress)
-    if as_json:
-        _print_json(report)
-    else:
-        _print_text(report)
+    with reader_may_leave():
+        if as_json:
+            _print_json(report)
+        else:
+            _print_text(report)
     return int(ExitCode.DONE if report.is_equal else ExitCode.VERIFICATION_FAILED)
 
 
@@ -105,7 +107,7 @@ def _print_text(report: VerificationReport) -> None:
     for table in report.tables:
         _print_differences(table)
     for notice in report.notices:
-        click.echo(f"note: {notice}", err=True)
+        tell(f"note: {notice}")
     click.echo(f"\n{_verdict(report)}")
 
 
@@ -139,7 +141,7 @@ def _print_differences(table: TableReport) -> None:
 def _verdict(report: VerificationReport) -> str:
     tables = f"{len(report.tables)} {'table' if len(report.tables) == 1 else 'tables'}"
     if report.is_equal:
-        rows = report.rows_expected
-        return f"equal: {tables}, {rows:,} rows, every value compared in {report.seconds:.1f} s"
+        rows = f"{report.rows_expected:,} {'row' if report.rows_expected == 1 else 'rows'}"
+        return f"equal: {tables}, {rows}, every value compared in {report.seconds:.1f} s"
     different = sum(not table.is_equal for table in report.tables)
     return f"DIFFERENT: {different} of {tables}, in {report.seconds:.1f} s"

@@ -58,7 +58,8 @@ class WorkerNursery:
         code = "; ".join([_TUNE, *(f"import {module}" for module in self._also), _START])
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
+                # -P: what lies in the current folder (a socket.py, a queue.py) is not imported.
+                [sys.executable, "-P", "-c", code],
                 stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 env={**os.environ, **_SINGLE_THREAD},
