@@ -122,7 +122,17 @@ class WorkerPool:
             worker.stream.socket.close()
 
     async def _begin(self, worker: Worker) -> None:
-        """Make the process and give it its job; it is of use once it says where it listens."""
+        """Make the process and give it its job, again when it dies before it is of use.
+
+        Raises: StorageFailed when it keeps dying, or what it reports.
+        """
+        while (address := await self._made(worker)) is None:
+            await self._bury(worker)
+        self._addresses[worker.host] = worker.address = address
+        self._on_address(worker.host, address)
+
+    async def _made(self, worker: Worker) -> Address | None:
+        """Make the process; where it listens, or None when it has died before it said so."""
         ours = self._nursery.make_worker(self._lock_fd)
         worker.stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
         worker.lines = LineReader(worker.stream)
@@ -130,31 +140,27 @@ class WorkerPool:
         while worker.address is None:
             line = await self._next_line(worker)
             if line is None:
-                raise StorageFailed(
-                    f"worker {worker.host} ended before it listened; its own words are above; "
-                    "run the same command again"
-                )
+                return None
             self._take(worker, line)
-        self._addresses[worker.host] = worker.address
-        self._on_address(worker.host, worker.address)
+        return worker.address
 
     async def _watch(self, worker: Worker) -> None:
         while True:
             while (line := await self._next_line(worker)) is not None:
                 self._take(worker, line)
-            worker.deaths += 1
-            self._hang_up(worker)
-            self._journal.emit(worker.host, "worker.died", deaths=worker.deaths)
-            await self._mourn(worker)
-            worker.address = None
+            await self._bury(worker)
             await self._begin(worker)
             await self._tell_addresses()
 
-    async def _mourn(self, worker: Worker) -> None:
-        """Wait a moment before the worker is made again.
+    async def _bury(self, worker: Worker) -> None:
+        """Tell of its death, and wait a moment before the worker is made again.
 
         Raises: StorageFailed when it keeps dying.
         """
+        worker.deaths += 1
+        worker.address = None
+        self._hang_up(worker)
+        self._journal.emit(worker.host, "worker.died", deaths=worker.deaths)
         if worker.deaths > RESTARTS_MAX:
             raise StorageFailed(
                 f"worker {worker.host} died {worker.deaths} times; what was applied is safe; "

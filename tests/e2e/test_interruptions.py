@@ -98,6 +98,26 @@ def test_a_killed_worker_is_replaced_and_the_restore_completes(varied: Depot, tm
     assert visible_rows(target) == varied.expected[-1]
 
 
+def test_workers_killed_before_they_are_of_use_are_made_again(varied: Depot, tmp_path: Path):
+    """As when memory is short: the one that makes them dies with their requests unanswered."""
+    target, token = tmp_path / "target", uuid.uuid4().hex
+    command = _command(varied, target, "--on", "tcp", TOKEN=token)
+    makers: list[int] = []
+
+    def is_there() -> bool:
+        makers[:] = [p for p in processes_with(token) if parent_of(p) == command.process.pid]
+        return bool(makers)
+
+    assert comes_true(is_there, 20.0)
+    os.kill(makers[0], signal.SIGSTOP)
+    command.until("barrier.waits")
+    os.kill(makers[0], signal.SIGKILL)
+    code, errors = command.ends()
+    assert code == 0, errors
+    assert [e for e in command.events if e["event"] == "worker.died"]
+    assert visible_rows(target) == varied.expected[-1]
+
+
 def test_a_restore_started_under_nohup_does_not_mind_a_hangup(varied: Depot, tmp_path: Path):
     target = tmp_path / "target"
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # What nohup does for its child.
