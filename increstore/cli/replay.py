@@ -2,8 +2,8 @@
 
 Exit codes: 0 the same events to the last, and the run was green; 5 the same, and it is red again (6
 when it never ends, 70 when the program itself fails); 4 it went otherwise: the first difference is
-shown, or that the journal is cut off; 3 the file is no journal of a simulated run. Of `--diff`: 0 the
-journals are equal; 4 they are not.
+shown, or that the journal is cut off; 3 the file is no journal of a simulated run. Of `--diff`: 0
+the journals are equal; 4 they are not.
 """
 
 from __future__ import annotations
@@ -109,8 +109,11 @@ def _parting(one: str, two: str) -> int:
 
 def _around(line: str, place: int) -> str:
     """The part of a line around a place; a first line holds a whole scenario."""
+    from increstore.judging.journal_text import readable
+
     first, last = max(place - _SHOWN_AROUND, 0), place + _SHOWN_AROUND
-    return (".. " if first else "") + line[first:last] + (" .." if last < len(line) else "")
+    shown = readable(line[first:last])
+    return (".. " if first else "") + shown + (" .." if last < len(line) else "")
 
 
 def _show(lines: list[str]) -> None:

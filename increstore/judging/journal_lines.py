@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from increstore.errors import JournalUnreadable
+from increstore.judging.journal_text import journal_lines, readable, what_it_is
 from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 OPENED = "journal.opened"
 _SET_BACK_NS = 1_000_000
-_SHOWN_MAX = 60
 _FACT_WIDTH = 44
 
 
@@ -42,7 +42,8 @@ class JournalLine:
     def as_line(self, since: int) -> str:
         """The line people read: seconds since `since`, node, name, facts; long ones shortened."""
         facts = " ".join(f"{name}={_short(value)}" for name, value in self.facts.items())
-        return f"{(self.at - since) / 1e9:9.3f}  {self.node}  {self.event}  {facts}".rstrip()
+        line = f"{(self.at - since) / 1e9:9.3f}  {self.node}  {self.event}  {facts}"
+        return readable(line.rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def read_runs(path: Path) -> list[JournalRun]:
     runs: list[list[JournalLine]] = []
     torn: dict[int, int] = {}
     half: tuple[int, str] | None = None
-    for number, text in _texts(path):
+    for number, text in _full_lines(path):
         line = _parse(path, number, text)
         if half is not None and not (isinstance(line, JournalLine) and line.event == OPENED):
             raise JournalUnreadable(half[1])
@@ -90,17 +91,8 @@ def read_runs(path: Path) -> list[JournalRun]:
     ]
 
 
-def _texts(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            for number, text in enumerate(file, start=1):
-                if text.strip():
-                    yield number, text
-    except OSError as error:
-        raise JournalUnreadable(
-            f"{path}: the journal cannot be read ({error.strerror}); name a file that "
-            "`--journal FILE` has written"
-        ) from error
+def _full_lines(path: Path) -> Iterator[tuple[int, str]]:
+    return ((number, text) for number, text in journal_lines(path) if text.strip())
 
 
 def _parse(path: Path, number: int, text: str) -> JournalLine | str:
@@ -110,13 +102,11 @@ def _parse(path: Path, number: int, text: str) -> JournalLine | str:
         at, node, event = found.pop("t"), found.pop("node"), found.pop("event")
         if isinstance(at, int | float) and isinstance(node, str) and isinstance(event, str):
             return JournalLine(number, round(at * 1e9), node, event, found)
-    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError, OverflowError):
         pass
-    shown = text.strip()
-    shown = shown if len(shown) <= _SHOWN_MAX else shown[:_SHOWN_MAX] + ".."
     return (
         f"{path}: line {number} is no event of a journal (expected an object with t, node and "
-        f"event): {shown}"
+        f"event), but {what_it_is(text)}; name a file as `--journal FILE` has written it"
     )
 
 

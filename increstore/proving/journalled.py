@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from increstore.errors import JournalUnreadable, StorageFailed
 from increstore.journal import JOURNAL_FORMAT
+from increstore.judging.journal_text import journal_lines
 from increstore.proving.simulated import verdict_of
-from increstore.scenario.load import parse_scenario
+from increstore.scenario.load import parse_scenario, read_text
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
     from increstore.journal import JournalEvent
     from increstore.proving.tasks import Task
@@ -66,9 +67,7 @@ def run_with_journal(task: Task, path: Path) -> Verdict:
         from increstore.proving.real import run_real_task
 
         return run_real_task(task.scenario, task.seed, task.mode, journal=path)
-    from pathlib import Path as ScenarioPath
-
-    text = ScenarioPath(task.scenario).read_text(encoding="utf-8")
+    text = read_text(Path(task.scenario))
     recorded = Recorded(task.scenario, text, task.seed, task.crash_at, None)
     return write_journal(recorded, path)
 
@@ -106,8 +105,8 @@ def read_recorded(path: Path) -> Recorded:
     Raises: JournalUnreadable when the file is no such journal, or one of another format.
     """
     try:
-        found = json.loads(next(iter(read_lines(path)), ""))
-    except ValueError:
+        found = json.loads(next(read_lines(path)))
+    except (ValueError, RecursionError):
         found = None
     recorded = _recorded(found) if isinstance(found, dict) else None
     if recorded is None:
@@ -143,16 +142,8 @@ def _is_tape(found: object) -> bool:
 
 
 def read_lines(path: Path) -> Iterator[str]:
-    """The lines of a journal. Raises: JournalUnreadable when it cannot be read."""
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as file:
-            for line in file:
-                yield line.rstrip("\n")
-    except OSError as error:
-        raise JournalUnreadable(
-            f"{path}: the journal cannot be read ({error.strerror}); name a file that "
-            "`increstore run --journal FILE` has written"
-        ) from error
+    """The lines of a journal, without their ends. Raises: JournalUnreadable."""
+    return (line.rstrip("\n") for _, line in journal_lines(path))
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,8 +29,13 @@ def load_scenario(path: Path) -> Scenario:
 
     Raises: ScenarioError listing every mistake, or saying why the file cannot be read.
     """
+    return parse_scenario(read_text(path), str(path), path.parent)
+
+
+def read_text(path: Path) -> str:
+    """The text of a scenario file. Raises: ScenarioError when it cannot be read, or is no text."""
     try:
-        text = path.read_bytes().decode("utf-8-sig")  # Some editors open a file with a mark.
+        return path.read_bytes().decode("utf-8-sig")  # Some editors open a file with a mark.
     except OSError as error:
         raise ScenarioError(
             f"{path}: the scenario cannot be read ({error.strerror}); name a .toml file"
@@ -39,7 +44,6 @@ def load_scenario(path: Path) -> Scenario:
         raise ScenarioError(
             f"{path}: byte {error.start}: not UTF-8, as TOML must be; save the file as UTF-8"
         ) from error
-    return parse_scenario(text, str(path), path.parent)
 
 
 def parse_scenario(text: str, where: str, base: Path | None = None) -> Scenario:

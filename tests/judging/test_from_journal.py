@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -273,7 +274,7 @@ def test_what_a_killed_worker_could_not_tell_any_more_is_not_held_against_it(tmp
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", ["line 1 is no 'journal.opened'"]),
+        ("", ["is empty", "name a file that `--journal FILE` has written"]),
         ("hello\n", ["line 1 is no event of a journal", "hello"]),
         (
             '{"t": 1, "node": "a", "event": "restore.completed"}\n',
@@ -288,6 +289,7 @@ def test_what_a_killed_worker_could_not_tell_any_more_is_not_held_against_it(tmp
             ["line 2 is no event", "[1, 2]"],
         ),
         ("[" * 100_000 + "\n{}\n", ["line 1 is no event"]),
+        ('{"t": 1e400, "node": "a", "event": "b"}\n', ["line 1 is no event"]),
     ],
 )
 def test_a_file_that_is_no_journal_is_an_error_with_its_place(tmp_path, text, words):
@@ -296,6 +298,36 @@ def test_a_file_that_is_no_journal_is_an_error_with_its_place(tmp_path, text, wo
     with pytest.raises(JournalUnreadable) as found:
         check_journal(path)
     assert [word for word in [str(path), *words] if word not in str(found.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"PAR1\x15\x04\xff\x00", "line 1 is no event of a journal"),
+        (b"PAR1\x15\x04\xff\x00", "but no text (a byte 0x15 after 4 characters)"),
+        (b"\x1f\x8b\x08\x00", "but no text (a byte 0x1f after 0 characters)"),
+        (b"\xff\xfe{\x00", "but no text (a byte 0xff after 0 characters)"),
+        ("π{".encode("utf-16-be"), "but no text (a byte 0x03 after 0 characters)"),
+    ],
+)
+def test_bytes_that_are_no_text_are_told_and_never_shown(tmp_path, data, words):
+    path = tmp_path / "table.parquet"
+    path.write_bytes(data)
+    with pytest.raises(JournalUnreadable) as found:
+        check_journal(path)
+    assert words in str(found.value)
+    assert str(found.value).isprintable()
+
+
+def test_a_line_without_an_end_is_not_read_for_ever():
+    with pytest.raises(JournalUnreadable, match="line 1 is longer than 67,108,864 characters"):
+        check_journal(Path("/dev/zero"))
+
+
+def test_a_mark_at_the_begin_of_the_file_is_no_part_of_its_first_line(tmp_path):
+    path = tmp_path / "marked.jsonl"
+    path.write_text("\ufeff" + "\n".join(lines_of()) + "\n", encoding="utf-8")
+    assert check_journal(path).violation is None
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path):

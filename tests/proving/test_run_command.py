@@ -168,6 +168,33 @@ def test_what_is_no_simulated_journal_is_refused_with_what_would_be_one(tmp_path
         typed(replay, tmp_path / "x.jsonl")
 
 
+@pytest.mark.parametrize("data", [b"\xff\x00", b"[" * 100_000, b"[]", b"null"])
+def test_garbage_is_no_journal_to_run_again(tmp_path, data):
+    (tmp_path / "x.jsonl").write_bytes(data)
+
+    with pytest.raises(JournalUnreadable, match="line 1 is not that of a simulated run's journal"):
+        typed(replay, tmp_path / "x.jsonl")
+
+
+def test_what_nobody_can_read_of_a_damaged_line_is_not_shown(tmp_path):
+    journal = a_journal(tmp_path)
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:9], b"\xff\x07" * 40 + b"\n", *lines[10:]]))
+
+    done = typed(replay, journal)
+
+    assert done.exit_code == 4
+    assert "first difference in line 10:" in done.stderr
+    assert "".join(done.stderr.split("\n")).isprintable()
+
+
+def test_a_scenario_with_a_mark_at_its_begin_runs_with_a_journal_too(tmp_path):
+    path = a_scenario_file(tmp_path)
+    path.write_text("\ufeff" + path.read_text(encoding="utf-8"), encoding="utf-8")
+
+    assert typed(run, path, "--journal", tmp_path / "a.jsonl").exit_code == 0
+
+
 def test_a_journal_that_cannot_be_read_is_bad_input(tmp_path):
     with pytest.raises(JournalUnreadable, match=r"nothing\.jsonl: the journal cannot be read"):
         typed(replay, tmp_path / "nothing.jsonl")
