@@ -153,7 +153,7 @@ class WorkerPool:
             await self._tell_addresses()
 
     async def _bury(self, worker: Worker) -> None:
-        """Tell of its death, and wait a moment before the worker is made again.
+        """Tell of its death, and wait until it may be made again.
 
         Raises: StorageFailed when it keeps dying.
         """
@@ -161,6 +161,13 @@ class WorkerPool:
         worker.address = None
         self._hang_up(worker)
         self._journal.emit(worker.host, "worker.died", deaths=worker.deaths)
+        await self._mourn(worker)
+
+    async def _mourn(self, worker: Worker) -> None:
+        """Wait a moment before the worker is made again.
+
+        Raises: StorageFailed when it keeps dying.
+        """
         if worker.deaths > RESTARTS_MAX:
             raise StorageFailed(
                 f"worker {worker.host} died {worker.deaths} times; what was applied is safe; "

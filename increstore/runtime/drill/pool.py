@@ -115,9 +115,9 @@ class DrillPool(WorkerPool):
 
     # --- Workers as they come and go.
 
-    async def _begin(self, worker: Worker) -> None:
+    async def _made(self, worker: Worker) -> Address | None:
         worker.spec["drill"]["life"] = worker.deaths + 1
-        await super()._begin(worker)
+        return await super()._made(worker)
 
     def _take(self, worker: Worker, line: dict[str, Any]) -> None:
         if "listening" in line:
@@ -133,9 +133,10 @@ class DrillPool(WorkerPool):
         return line
 
     async def _mourn(self, worker: Worker) -> None:
-        process = self._processes.pop(worker.host)
-        os.close(process.handle)
-        if process.crash is None:
+        process = self._processes.pop(worker.host, None)  # None: it died before it was of use.
+        if process is not None:
+            os.close(process.handle)
+        if process is None or process.crash is None:
             await super()._mourn(worker)
             return
         self._after_death(process.crash)
