@@ -43,7 +43,7 @@ def restarting(view: ClusterView, node: str, facts: Facts, at: int) -> None:
 def fault_injected(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     name = str(facts.get("fault", "?"))
     fault = view.fault(name, str(facts.get("kind", "")), at)
-    fault.state, fault.ended_at = "active", None
+    fault.state, fault.ended_at, fault.ending = "active", None, ""
     fault.hits += 1
     fault.where = str(facts.get("where", "") or fault.where)
     fault.detail = str(facts.get("detail", "") or fault.detail)
@@ -54,6 +54,7 @@ def fault_ended(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     if name in view.faults:
         fault = view.fault(name, "", at)
         fault.state, fault.ended_at = "ended", at
+        fault.ending = str(facts.get("detail", ""))
 
 
 def gap(view: ClusterView, node: str, facts: Facts, at: int) -> None:

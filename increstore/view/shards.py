@@ -150,6 +150,10 @@ class BarrierView:
     """As the event has them: shard, attempt, since_s, heard_s, retry_s, unapplied, error."""
 
 
+HITS_TOLD_MAX = 100
+"""Strikes of one fault that its run tells one by one; how many follow is told by its end alone."""
+
+
 @dataclass(slots=True)
 class FaultView:
     """One injected fault. `state` is "active" or "ended"."""
@@ -162,10 +166,17 @@ class FaultView:
     detail: str = ""
     hits: int = 1
     ended_at: int | None = None
+    ending: str = ""
+    """How it ended, and how often it had struck then."""
 
     def clone(self) -> FaultView:
         """A copy that shares nothing that changes."""
         return FaultView(
             self.id, self.kind, self.state, self.at, self.where, self.detail, self.hits,
-            self.ended_at,
+            self.ended_at, self.ending,
         )  # fmt: skip
+
+
+def hits_of(fault: FaultView) -> str:
+    """How often it has struck: `7`, or `100+` where they are no longer told one by one."""
+    return f"{HITS_TOLD_MAX}+" if fault.hits >= HITS_TOLD_MAX else str(fault.hits)

@@ -12,6 +12,7 @@ from increstore.tui.widgets.event_log import EventLog
 from increstore.tui.widgets.fact_sheet import FactSheet
 from increstore.tui.widgets.painting import seconds
 from increstore.tui.widgets.title_bar import TitleBar
+from increstore.view.shards import hits_of
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
@@ -49,12 +50,13 @@ class FaultsScreen(WatchScreen):
         for fault in faults:
             chosen = fault.id == self.dashboard.selected_fault
             since = seconds(max(0, (fault.ended_at or view.now) - fault.at))
-            text = f" {fault.id:<20}{fault.kind:<12}{fault.state:<8}{since:>9}{fault.hits:>6}  "
+            text = f" {fault.id:<20}{fault.kind:<12}{fault.state:<8}{since:>9}{hits_of(fault):>6}  "
+            where = " ".join(filter(None, (fault.where, fault.detail)))
             role = "bad" if fault.state == "active" else "calm"
             lines.append(
                 [
                     (text, brush.role(role) + Style(reverse=chosen)),
-                    (f"{fault.where} {fault.detail}", Style.null()),
+                    ("; ".join(filter(None, (where, fault.ending))), Style.null()),
                 ]
             )
         return lines

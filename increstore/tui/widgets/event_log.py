@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from increstore.tui.widgets.painting import Brush, Part, Titled, strip_of, watch_app
+from increstore.tui.widgets.painting import Brush, Part, Titled, by_words, strip_of, watch_app
 from increstore.tui.widgets.tail import show_end
 from increstore.view.filters import EventFilter
 from increstore.view.history import TROUBLE
@@ -31,7 +31,10 @@ if TYPE_CHECKING:
 LOOK_BACK_MAX = 50_000
 MATCHES_MAX = 20_000
 AT_HAND_MAX = 500
+TIME_WIDTH = 10
 NODE_WIDTH = 11
+REASONS = frozenset({"error", "reason", "says", "why"})
+"""Facts that are worth most where there is little room."""
 LONG = 30
 """A list that is longer as text is told by its length."""
 
@@ -176,13 +179,25 @@ class EventLog(Titled, ScrollView, can_focus=True):
 
     def _parts(self, brush: Brush, event: JournalEvent) -> list[Part]:
         is_trouble = event.name in TROUBLE
-        facts = " ".join(self._fact(name, value) for name, value in event.facts.items())
+        room = self.scrollable_content_region.width
+        room -= TIME_WIDTH + max(len(event.node), NODE_WIDTH) + len(event.name) + 2
+        facts = by_words(self._told(event, room), room, is_ascii=brush.is_ascii)
         return [
             (f"{(event.at - self._began) / 1e9:9.3f} ", brush.role("calm")),
             (f"{event.node:<{NODE_WIDTH}} ", Style(bold=True)),
             (f"{event.name} ", brush.role("bad") if is_trouble else Style.null()),
             (facts, brush.role("calm")),
         ]
+
+    def _told(self, event: JournalEvent, room: int) -> str:
+        """All its facts; where not all have room, those first that tell why."""
+        names = [*event.facts]
+        told = [self._fact(name, event.facts[name]) for name in names]
+        text = " ".join(told)
+        if len(text) <= room:
+            return text
+        ranked = sorted(range(len(names)), key=lambda place: names[place] not in REASONS)
+        return " ".join(told[place] for place in ranked)
 
     def _fact(self, name: str, value: object) -> str:
         """A fact in a few characters: times since the start, lists by their length."""

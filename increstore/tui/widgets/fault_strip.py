@@ -7,13 +7,26 @@ from typing import TYPE_CHECKING
 from rich.style import Style
 from textual.message import Message
 
-from increstore.tui.widgets.painting import Brush, Lines, Part, Titled, seconds, watch_app
+from increstore.tui.widgets.painting import (
+    Brush,
+    Lines,
+    Part,
+    Titled,
+    by_words,
+    seconds,
+    watch_app,
+)
+from increstore.view.shards import hits_of
 
 if TYPE_CHECKING:
     from textual import events
 
     from increstore.view.cluster import ClusterView
     from increstore.view.shards import FaultView
+
+
+WORD_LEAST = 6
+"""With less room no word of where or what is begun."""
 
 
 class FaultStrip(Titled, Lines):
@@ -68,16 +81,22 @@ class FaultStrip(Titled, Lines):
         app = watch_app(self)
         is_active, is_chosen = fault.state == "active", fault.id == app.selected_fault
         ended = fault.ended_at if fault.ended_at is not None else app.now_ns
-        hits = f" x{fault.hits}" if fault.hits > 1 else ""
+        hits = f" x{hits_of(fault)}" if fault.hits > 1 else ""
         state = seconds(max(0, ended - fault.at)) if is_active else fault.state
-        return [
+        told = [
             (" ! " if is_active else " - ", brush.role("bad" if is_active else "calm")),
             (fault.id, Style(bold=is_chosen, reverse=is_chosen)),
             (f" {fault.kind}{hits}", brush.role("bad" if is_active else "calm")),
             (f" {state}", brush.role("calm")),
-            (f" {fault.where}" if fault.where else "", Style.null()),
-            (f" {fault.detail}" if fault.detail else "", brush.role("calm")),
         ]
+        room = self.size.width - sum(len(text) for text, _ in told)
+        # Whole words: the screen of faults has the rest.
+        for text, style in ((fault.where, Style.null()), (fault.detail, brush.role("calm"))):
+            if text and room > WORD_LEAST:
+                text = f" {by_words(text, room - 1, is_ascii=brush.is_ascii)}"
+                told.append((text, style))
+                room -= len(text)
+        return told
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)

@@ -120,6 +120,20 @@ class Lines(Widget):
         return strip_of(parts, self.size.width, self.rich_style)
 
 
+def by_words(text: str, room: int, *, is_ascii: bool) -> str:
+    """As many of its words as there is room for, and a mark where some are left out.
+
+    Only a first word that is too long by itself is cut.
+    """
+    if len(text) <= room:
+        return text
+    mark = "~" if is_ascii else "…"
+    kept = text[: max(room - 1, 0)]
+    if text[len(kept)] != " " and " " in kept.strip():
+        kept = kept.rpartition(" ")[0]
+    return f"{kept.rstrip()}{mark}"[: max(room, 0)]
+
+
 def seconds(ns: int) -> str:
     """A duration as people read it: `12.4 s`, `3 m 05 s`."""
     total = ns / 1e9

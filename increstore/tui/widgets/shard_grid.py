@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from increstore.tui.widgets.grid_layout import NARROW, WIDE, GridLayout, GridRow, lay_out
+from increstore.tui.widgets.grid_title import StateCount, tell_counts
 from increstore.tui.widgets.painting import (
     REPORTING,
     Brush,
@@ -27,6 +28,7 @@ from increstore.tui.widgets.painting import (
     watch_app,
     word_of,
 )
+from increstore.view.glyphs import look_of
 
 if TYPE_CHECKING:
     from textual import events
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from increstore.view.shards import ShardView
 
 BAR_LEAST = 6
+TITLE_FRAME = 6
+"""Cells of a border's upper line that are not its title's."""
 ROWS_PART = {"source": (5, 4), "target": (6, 3)}
 """A grid takes a fifth (a sixth) of the screen's lines, at least so many; then its cells shrink,
 and what does not fit even so is scrolled."""
@@ -124,22 +128,34 @@ class ShardGrid(Titled, ScrollView, can_focus=True):
     def _set_title(self, view: ClusterView) -> None:
         now = watch_app(self).now_ns
         brush, plain = Brush(self), Style.null()
-        counts: dict[str, tuple[int, Part]] = {}
+        counts: dict[str, StateCount] = {}
         self._reporting = {}
         for name in self._names:
             shard = view.shards[name]
             word = word_of(shard, now)
             if word == REPORTING:
                 self._reporting[name] = None
-            number, look = counts.get(word) or (0, brush.shard(shard, now))
-            counts[word] = (number + 1, look)
-        parts: list[Part] = [(f"{self._role}s {len(self._names)} ", plain)]
-        for word, (number, (glyph, style)) in counts.items():
-            parts += [("  ", plain), (f"{glyph} {number} {word}", style)]
+            known = counts.get(word)
+            role = "wait" if word == REPORTING else look_of(shard.state).role
+            counts[word] = (
+                known.one_more() if known else StateCount(word, role, brush.shard(shard, now))
+            )
+        head = f"{self._role}s {len(self._names)} "
+        room = self.outer_size.width - TITLE_FRAME - len(head)
+        told: list[Part] = []
+        for chosen in self._chosen_words(view, now):
+            told = tell_counts([*counts.values()], room - len(chosen))
+            if len(told) > 1:  # The gravest state is worth more than what is marked anyway.
+                break
+        self.retitle((head, plain), *told, (chosen, Style(bold=True)))
+
+    def _chosen_words(self, view: ClusterView, now: int) -> list[str]:
+        """The selected shard and its state, in ever fewer words."""
         chosen = view.shards.get(self._selected or "")
-        if chosen is not None and chosen.role == self._role:
-            parts.append((f"   {chosen.name}: {word_of(chosen, now)}", Style(bold=True)))
-        self.retitle(*parts)
+        if chosen is None or chosen.role != self._role:
+            return [""]
+        word = word_of(chosen, now)
+        return [f"   {chosen.name}: {word}", f"   {chosen.short}: {word}", f"   {chosen.short}", ""]
 
     # --- Painting.
 

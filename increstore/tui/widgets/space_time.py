@@ -10,6 +10,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -17,7 +18,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from increstore.tui.widgets.painting import Brush, Part, strip_of, watch_app
+from increstore.tui.widgets.painting import Brush, Part, by_words, strip_of, watch_app
 from increstore.tui.widgets.tail import show_end
 from increstore.view.messages import MessageView, pair
 
@@ -29,6 +30,9 @@ WINDOW_EVENTS = 6_000
 LANE_WIDTH = 9
 FATE_WIDTH = 10
 TEXT_LEAST, TEXT_PART = 37, 0.4
+TITLE_FRAME = 6
+STATES = ("lost", "unheard", "late", "duplicate", "open", "heard")
+"""What may become of a message, the gravest first."""
 TROUBLE_STATES = ("lost", "late", "unheard", "duplicate")
 _DRAWN = ("│", "─", "▶", "◀", "×", "·")  # noqa: RUF001 - a glyph, not a letter
 _ASCII = ("|", "-", ">", "<", "x", ".")
@@ -104,10 +108,14 @@ class SpaceTime(ScrollView, can_focus=True):
         states: dict[str, int] = {}
         for message in self._rows:
             states[message.state] = states.get(message.state, 0) + 1
-        told = "  ".join(f"{number} {state}" for state, number in sorted(states.items()))
-        hidden = f"   {self._hidden} nodes have no lane" if self._hidden > 0 else ""
-        only = "   only what went wrong" if self.is_collapsed else ""
-        self.border_title = f"messages {len(self._rows)}   {told}{hidden}{only}"
+        told = [f"messages {len(self._rows)} "]
+        told += ["only what went wrong "] if self.is_collapsed else []
+        told += [f"{states[name]} {name}" for name in STATES if name in states]
+        told += [f" {self._hidden} nodes have no lane"] if self._hidden > 0 else []
+        room = self.outer_size.width - TITLE_FRAME
+        while len(told) > 1 and len("  ".join(told)) > room:
+            del told[-1]  # Whole: a number that is cut is another number.
+        self.border_title = "  ".join(told)
 
     # --- Painting.
 
@@ -131,14 +139,36 @@ class SpaceTime(ScrollView, can_focus=True):
     def _line(self, brush: Brush, message: MessageView) -> list[Part]:
         at = message.sent_at if message.sent_at is not None else message.heard_at or 0
         style = brush.role(_ROLE.get(message.state, "calm"))
+        line = [(f"{(at - self._began) / 1e9:9.3f} ", brush.role("calm"))]
+        line += self._drawn(brush, message, style)
+        room = self.scrollable_content_region.width - sum(len(text) for text, _ in line)
+        told = self._told_lost if message.why else self._told
+        return [*line, *told(brush, message, style, room)]
+
+    def _told(self, brush: Brush, message: MessageView, style: Style, room: int) -> list[Part]:
+        """What became of it, and what it is about."""
+        ends = self._ends(message)
+        about = message.summary.removeprefix(message.kind)
+        room -= FATE_WIDTH + 2 + len(ends) + len(message.kind)
         return [
-            (f"{(at - self._began) / 1e9:9.3f} ", brush.role("calm")),
-            *self._drawn(brush, message, style),
             (f" {_fate(message):<{FATE_WIDTH}} ", style),
-            (self._ends(message), brush.role("calm")),
+            (ends, brush.role("calm")),
             (message.kind, Style.null()),
-            (f" by {message.why}" if message.why else "", style),
-            (message.summary.removeprefix(message.kind), brush.role("calm")),
+            (by_words(about, room, is_ascii=brush.is_ascii), brush.role("calm")),
+        ]
+
+    def _told_lost(self, brush: Brush, message: MessageView, style: Style, room: int) -> list[Part]:
+        """Why it was lost, whole; then what there is room for of what it was."""
+        fate = by_words(f" LOST: {message.why} ", room, is_ascii=brush.is_ascii)
+        ends = self._ends(message)
+        room -= len(fate) + len(ends)
+        what = message.summary
+        if len(message.kind) > room:
+            what = _first_word(message.kind)
+        return [
+            (fate, style),
+            (ends, brush.role("calm")),
+            (by_words(what, room, is_ascii=brush.is_ascii), Style.null()),
         ]
 
     def _ends(self, message: MessageView) -> str:
@@ -177,6 +207,11 @@ def _arrow(start: int, end: int, state: str, glyphs: tuple[str, ...]) -> str:
     else:
         line, head = dash * length, right if end > start else left
     return f"o{line}{head}" if end > start else f"{head}{line}o"
+
+
+def _first_word(kind: str) -> str:
+    """`Completion` of `CompletionNotification`."""
+    return next(iter(re.findall(r"[A-Z][a-z]+", kind)), kind)
 
 
 def _last(name: str) -> str:
