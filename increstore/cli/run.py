@@ -76,7 +76,8 @@ class PointList(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--crash-everywhere",
     is_flag=True,
-    help="Simulation: crash at every crash point, then at sampled pairs.",
+    help="Simulation: crash at every crash point, then at sampled pairs: a run each, hundreds for "
+    "a short chain, thousands for a long one (see --jobs).",
 )
 @click.option("--crash-at", type=PointList(), help="Simulation: crash at these points only.")
 @click.option(
