@@ -29,7 +29,7 @@ class DiskCorrupted(Exception):
 class Disk:
     """The frames of one node. `synced` of them are durable; the rest may vanish in a crash."""
 
-    __slots__ = ("damaged", "frames", "snapshots", "synced")
+    __slots__ = ("damaged", "frames", "snapshots", "synced", "writer", "written")
 
     def __init__(self) -> None:
         self.frames: list[Frame] = []
@@ -37,6 +37,10 @@ class Disk:
         self.damaged: set[int] = set()  # Only ever asked for membership.
         self.snapshots: list[int] = [0]
         """`synced` after each durable write, for restarts on an older copy of the disk."""
+        self.written = 0
+        """How many frames have ever become durable: it rises, whatever is lost afterwards."""
+        self.writer: object = None
+        """Who writes now: what is not synced is of that node alone."""
 
     def append(self, frames: list[Frame]) -> None:
         """Into the page cache."""
@@ -44,8 +48,20 @@ class Disk:
 
     def sync(self) -> None:
         """Everything appended so far is durable."""
-        self.synced = len(self.frames)
+        self._keep()
         self.snapshots.append(self.synced)
+
+    def _keep(self, torn: int = 0) -> None:
+        """What is there is durable; so many frames at its end are torn."""
+        self.written += len(self.frames) - self.synced - torn
+        self.synced = len(self.frames)
+
+    def tear(self, kept: int) -> None:
+        """Of what was not synced so many frames are durable, and a part of the next one."""
+        whole = self.synced + kept
+        del self.frames[whole + 1 :]
+        self.damaged.add(whole)
+        self._keep(torn=1)
 
     def drop_unsynced(self) -> None:
         del self.frames[self.synced :]
@@ -59,10 +75,9 @@ class Disk:
         if fate == "lost":
             self.drop_unsynced()
         elif fate == "torn":
-            kept = self.synced + draw("kept", unsynced)
-            del self.frames[kept + 1 :]
-            self.damaged.add(kept)
-        self.synced = len(self.frames)
+            self.tear(draw("kept", unsynced))
+        else:
+            self._keep()
         return fate
 
     def flip_bit(self, position: int) -> None:
@@ -92,19 +107,22 @@ class Disk:
         self.snapshots = [known for known in self.snapshots if known <= kept]
         self.synced = kept
 
+    def cut_torn_tail(self) -> None:
+        """Damaged frames at the very end were never acknowledged: they go, durably."""
+        while self.synced == len(self.frames) and self.synced - 1 in self.damaged:
+            self.synced -= 1
+            self.damaged.discard(self.synced)
+            del self.frames[self.synced]
+
     def read(self) -> list[Frame]:
-        """Every whole frame; a damaged tail is cut, durably.
+        """Every whole frame that is durable; a damaged tail is cut.
 
         Raises: DiskCorrupted for damage that is followed by a whole frame.
         """
-        for place in range(len(self.frames)):
+        self.cut_torn_tail()
+        for place in range(self.synced) if self.damaged else ():
             if place in self.damaged:
-                if any(later not in self.damaged for later in range(place + 1, len(self.frames))):
-                    raise DiskCorrupted(
-                        f"frame {place + 1} of {len(self.frames)} is damaged, and whole ones follow"
-                    )
-                del self.frames[place:]
-                self.damaged.clear()
-                break
-        self.synced = len(self.frames)
-        return list(self.frames)
+                raise DiskCorrupted(
+                    f"frame {place + 1} of {self.synced} is damaged, and whole ones follow"
+                )
+        return self.frames[: self.synced]

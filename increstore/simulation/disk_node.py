@@ -1,17 +1,23 @@
 """A role with a disk in the simulated world: its durable work, and what the power may do to it.
 
 Durable work is done one thing at a time in the order asked; batches that wait are committed as one
-group. Like a step's records, an effect's write has three crash points: `before_append`,
+group. Two coordinators may have one disk between them: then one of them writes at a time.
+
+Like a step's records, an effect's write has three crash points: `before_append`,
 `after_append` (in the page cache) and `after_sync` (durable, and nobody was told).
+
+A write that fails has the consequences of the real one (see `store.files`): an EIO or ENOSPC comes
+from the write, which may have left a part of the group behind, torn; a failed fsync comes after
+the whole of it, and it may be durable or gone.
 """
 
 from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from increstore.simulation.ambient import RATE_WHOLE
+from increstore.simulation.ambient import MS, RATE_WHOLE
 from increstore.simulation.disk import FATES, Disk
 from increstore.simulation.nodes import SimulatedNode
 
@@ -20,8 +26,23 @@ if TYPE_CHECKING:
     from increstore.simulation.world import World
 
 GROUP_BATCHES_MAX = 32
+BUSY_NS = MS
+"""How long who finds another one writing waits before it looks again, as SQLite does."""
 OF_RECORDS = ("generation", "log")
 """Operations that write the records of a step."""
+
+
+class Fate(NamedTuple):
+    """What happens to one write: how long it takes (ns), and how and why it fails, or "" twice."""
+
+    delay: int
+    action: str = ""
+    error: str = ""
+
+    @property
+    def fills_the_cache(self) -> bool:
+        """Whether all of it gets as far as the page cache."""
+        return self.action in ("", "fsync_error")
 
 
 class DiskNode(SimulatedNode):
@@ -41,6 +62,9 @@ class DiskNode(SimulatedNode):
         super().start()
 
     def power_off(self) -> None:
+        if self.disk.writer is not self:
+            return  # Nothing of ours is on its way to the disk.
+        self.disk.writer = None
         fate = self.disk.crash(self._fate)
         if fate != "nothing unsynced":
             self.world.tell(self.name, "disk.power_lost", fate=fate)
@@ -71,12 +95,22 @@ class DiskNode(SimulatedNode):
 
     @abstractmethod
     def write_failed(self, operation: str, work: list[Any], error: str) -> None:
-        """The disk said no; what was written may or may not be durable."""
+        """The disk said no; what is left of the write is on the disk already."""
+
+    def leaves_parts(self, operation: str) -> bool:
+        """Whether a part of such a write is there when the disk is full in the midst of it."""
+        return False
+
+    def take_hold(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
+        """The write has ended in an error and is durable all the same; nobody is told."""
 
     def _write_next(self) -> None:
         if self.core is None:
             return
         self._is_writing = True
+        if self.disk.writer is not None:
+            self.world.at(self.world.now + BUSY_NS, 0, self._write_again, self.life)
+            return
         waiting = self._work
         operation, value = waiting.popleft()
         work = [value]
@@ -86,13 +120,18 @@ class DiskNode(SimulatedNode):
         if self._is_cut_off("before_append", operation, work):
             return
         frames = self.frames_of(operation, work)
-        delay, error, is_written = self._fate_of_write(operation)
-        if is_written:
+        fate = self.fate_of_write(operation)
+        if frames and fate.fills_the_cache:
+            self.disk.writer = self
             self.disk.append(frames)
-        ending = (self.life, operation, work, frames, error)
-        self.world.at(self.world.now + delay, 0, self._write_ended, ending)
+        ending = (self.life, operation, work, frames, fate)
+        self.world.at(self.world.now + fate.delay, 0, self._write_ended, ending)
         if frames:
             self._is_cut_off("after_append", operation, work)
+
+    def _write_again(self, life: int) -> None:
+        if life == self.life:
+            self._write_next()
 
     def _is_cut_off(self, point: str, operation: str, work: list[Any]) -> bool:
         """Pass a crash point of an effect; records have passed theirs in the step."""
@@ -103,32 +142,46 @@ class DiskNode(SimulatedNode):
         self.world.points += 1
         return False
 
-    def _fate_of_write(self, operation: str) -> tuple[int, str, bool]:
-        """How long it takes, why it fails (or ""), and whether it reaches the page cache."""
+    def fate_of_write(self, operation: str) -> Fate:
+        """What happens to a write that begins now."""
         world = self.world
         delay = self.delay("disk", world.ambient.disk)
         fault = world.director.disk_fault(world.now, self.name, operation)
         if fault is None:
-            return delay, "", True
+            return Fate(delay)
         world.tell_of_faults()
-        return delay + fault.by_ns, fault.error, not fault.error or fault.action == "fsync_error"
+        return Fate(delay + fault.by_ns, fault.action if fault.error else "", fault.error)
 
-    def _write_ended(self, arg: tuple[int, str, list[Any], list[Frame], str]) -> None:
-        life, operation, work, frames, error = arg
+    def _write_ended(self, arg: tuple[int, str, list[Any], list[Frame], Fate]) -> None:
+        life, operation, work, frames, fate = arg
         if life != self.life:
             return
         self._is_writing = False
         self.world.trace_text(operation)
-        if error:
-            # After a failed fsync the pages may be on the disk or not: both are drawn.
-            if self.draw("after a failed fsync", 2):
-                self.disk.sync()
-            else:
-                self.disk.drop_unsynced()
-            self.write_failed(operation, work, error)
+        if self.disk.writer is self:
+            self.disk.writer = None
+        if fate.error:
+            self._leave(fate.action, operation, work, frames)
+            self.write_failed(operation, work, fate.error)
         else:
-            self.disk.sync()
+            if frames:
+                self.disk.sync()
             if not frames or not self._is_cut_off("after_sync", operation, work):
                 self.written(operation, work, frames)
         if life == self.life and self._work and not self._is_writing:
             self._write_next()
+
+    def _leave(self, action: str, operation: str, work: list[Any], frames: list[Frame]) -> None:
+        """What is on the disk of a write that has failed."""
+        if action == "fsync_error":
+            if self.draw("after a failed fsync", 2):
+                if frames:
+                    self.disk.sync()
+                self.take_hold(operation, work, frames)
+            elif frames:
+                self.disk.drop_unsynced()
+        elif self.leaves_parts(operation):
+            part = self.draw(f"part of a failed {operation}", len(frames) + 1)
+            if part:
+                self.disk.append(frames[:part])
+                self.disk.tear(part - 1)

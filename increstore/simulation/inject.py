@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from increstore.protocol.ready import OperatorAsked
 from increstore.protocol.topology import COORDINATOR
 from increstore.scenario import actions
+from increstore.simulation.coordinator import SimulatedCoordinator
 from increstore.simulation.disk_node import DiskNode
-from increstore.simulation.roles import SimulatedCoordinator
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,11 +111,11 @@ def _change_clock(world: World, node: str) -> None:
 
 
 def _usurp(world: World) -> None:
-    """A second coordinator starts from a copy of the history; the first lives on beside it."""
+    """A second coordinator takes up the log, as where the lock of the target was lost; the first
+    lives on beside it, and does not know."""
     overtaken = world.coordinator
     new = SimulatedCoordinator(world, COORDINATOR)
-    new.disk.frames = list(overtaken.disk.frames[: overtaken.disk.synced])
-    new.disk.sync()
+    new.disk = overtaken.disk
     # Each by a name of its own: what is told of one must not be taken for the history of another.
     number = 1 + sum(other.topology is world.topology for other in world.other_coordinators)
     name = OVERTAKEN if number == 1 else f"{OVERTAKEN} {number}"

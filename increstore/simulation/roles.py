@@ -1,17 +1,13 @@
-"""The three roles in the simulated world: what each keeps, reads and writes.
+"""The shards of the simulated world: what each keeps, reads and writes.
 
 They follow the drivers in `runtime`: a target whose write failed ends its life and starts again
-from what is durable. A coordinator that cannot remember ends.
+from what is durable.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-from increstore.errors import RemoteProtocolError
-from increstore.protocol.coordinator import Coordinator
-from increstore.protocol.ledger import HALTED
-from increstore.protocol.plain import from_plain, to_plain
 from increstore.protocol.ready import (
     ApplyBatch,
     BatchesApplied,
@@ -19,23 +15,17 @@ from increstore.protocol.ready import (
     FinalizeRows,
     PageFailed,
     PageRead,
-    PublishFailed,
-    PublishTables,
     ReadPage,
     RowsFinalized,
     RunSealed,
     SealRun,
     StoreFailed,
-    TablesPublished,
 )
-from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.target_shard import TargetShard
-from increstore.protocol.topology import COORDINATOR, table_of
-from increstore.runtime.barrier import BarrierTeller
+from increstore.protocol.topology import table_of
 from increstore.runtime.narrate import (
     narrate_applied,
-    narrate_plan,
     narrate_recovery,
     narrate_seal,
 )
@@ -53,9 +43,8 @@ if TYPE_CHECKING:
     from increstore.journal import Journal
     from increstore.protocol.messages import ScanId, StreamEvidence
     from increstore.protocol.ready import Effect, Event
-    from increstore.protocol.records import CoordinatorRecord, Record
+    from increstore.protocol.records import Record
     from increstore.simulation.disk import Frame
-    from increstore.simulation.observing import SimulationJournal
     from increstore.simulation.world import World
 
 READ_SPAN = Span(MS // 2, MS)
@@ -146,12 +135,35 @@ class SimulatedTarget(DiskNode):
                 self.enqueue("seal", effect)
             case _:
                 assert isinstance(effect, FinalizeRows)
-                self.enqueue("finalize", effect)
+                self._finalize(effect)
+
+    def _finalize(self, effect: FinalizeRows) -> None:
+        """As the store does: what is final already stays so, and every batch is read again."""
+        found = self.store.finalized
+        if found is not None:
+            self.give_later(self.delay("read", READ_SPAN), RowsFinalized(*found))
+        elif self.disk.damaged and (place := self._damaged_batch()):
+            error = f"storage corrupted: frame {place} is not what was written"
+            failed = FinalizeFailed(transient=False, error=error)
+            self.give_later(self.delay("read", READ_SPAN), failed)
+        else:
+            self.enqueue("finalize", effect)
+
+    def _damaged_batch(self) -> int:
+        """The place (1-based) of the first batch that is damaged; 0 when none is."""
+        for place, frame in enumerate(self.disk.frames):
+            if place in self.disk.damaged and frame[0] == "batch":
+                return place + 1
+        return 0
 
     def rested(self, event: Event) -> None:
         if isinstance(event, StoreFailed):
             self.world.at(self.world.now + STORE_RESTART_NS, 0, self.start, None)
             self.stop()
+
+    def leaves_parts(self, operation: str) -> bool:
+        """Segment files grow in place; final rows are made under a name that does not count."""
+        return operation != "finalize"
 
     def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
         match operation:
@@ -183,6 +195,12 @@ class SimulatedTarget(DiskNode):
                 judge.finalized(now, name, rows, digest)
                 self.handle(RowsFinalized(rows, digest))
 
+    def take_hold(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
+        """Only final rows are looked for again in the same life."""
+        if operation == "finalize":
+            self.store.apply(frames[0])
+            self.judge.finalized(self.world.now, self.name, *frames[0][1:])
+
     def _applied(self, batches: list[ApplyBatch]) -> None:
         now, judge = self.world.now, self.judge
         ends: dict[Any, int] = {}
@@ -204,81 +222,3 @@ class SimulatedTarget(DiskNode):
             self.append_failed(failure)
         else:
             self.handle(failure)
-
-
-class SimulatedCoordinator(DiskNode):
-    """A coordinator with its log: ours, one that was overtaken, or one of another restore.
-
-    Whatever its name here, others know it as `coordinator`.
-    """
-
-    def __init__(self, world: World, name: str) -> None:
-        super().__init__(world, name)
-        self.address = COORDINATOR
-        self.topology = world.topology
-        self.fingerprint = world.fingerprint
-        self._barrier: BarrierTeller | None = None
-        if world.journal is not None:
-            self._barrier = BarrierTeller(world.journal)
-
-    def make_core(self) -> Coordinator | None:
-        world = self.world
-        history: list[CoordinatorRecord] = []
-        try:
-            for _, plain in self.disk.read():
-                history.extend(cast("CoordinatorRecord", from_plain(record)) for record in plain)
-        except (DiskCorrupted, RemoteProtocolError) as error:
-            world.storage_corrupted(self.name, str(error))
-            return None
-        self.judge.recovered(world.now, self.name, history)
-        if world.journal is not None:
-            config, source = world.config, world.source_config
-            plan = self.topology
-            narrate_plan(world.journal, self.name, plan, config, source, history, "simulation")
-        now = self.clock(world.now)
-        wall = world.wall_ns(self)
-        return Coordinator(self.topology, world.config, history, now, wall, self.fingerprint)
-
-    def append(self, records: Sequence[Record]) -> None:
-        self.enqueue("log", records)
-
-    def perform(self, effect: Effect) -> None:
-        assert isinstance(effect, PublishTables)
-        self.enqueue("publish", effect)
-
-    def narrate_state(self, journal: SimulationJournal) -> None:
-        if journal.wants_barrier and self is self.world.coordinator:
-            assert self._barrier is not None
-            self._barrier.look(self.core, self.clock(self.world.now))
-
-    def rested(self, event: Event) -> None:
-        if self.core.state in HALTED:
-            if self is self.world.coordinator:
-                self.world.coordinator_ended(self)
-            else:
-                self.stop()
-
-    def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
-        if operation == "publish":
-            return []
-        return [("records", tuple(to_plain(record) for record in work[0]))]
-
-    def written(self, operation: str, work: list[Any], frames: list[Frame]) -> None:
-        if operation == "log":
-            for record in work[0] if self is self.world.coordinator else ():
-                if isinstance(record, IncrementalCompleted):
-                    self.world.incremental_completed(record.incremental)
-            self.appended()
-            return
-        if self.topology is self.world.topology:
-            self.world.publish()
-        self.handle(TablesPublished())
-
-    def write_failed(self, operation: str, work: list[Any], error: str) -> None:
-        if operation == "publish":
-            self.handle(PublishFailed(error))
-        elif self is not self.world.coordinator:
-            self.stop()
-        else:
-            self.judge.write_failed(self.world.now, self.name)
-            self.world.coordinator_failed(self, error)

@@ -17,10 +17,11 @@ from increstore.judging.catalogue import violation_of
 from increstore.protocol.coordinator import RestoreState
 from increstore.protocol.topology import COORDINATOR
 from increstore.simulation.ambient import MS, RATE_WHOLE, SECOND
+from increstore.simulation.coordinator import SimulatedCoordinator
 from increstore.simulation.inject import carry_out
 from increstore.simulation.network import Network
 from increstore.simulation.observing import WALL_NS, SimulationJournal
-from increstore.simulation.roles import SimulatedCoordinator, SimulatedSource, SimulatedTarget
+from increstore.simulation.roles import SimulatedSource, SimulatedTarget
 from increstore.simulation.strikes import Strike
 from increstore.simulation.timeline import Timeline
 

@@ -113,7 +113,13 @@ BUGS = (
         "nothing is synced",
         _GROUP,
         "A disk's writes end in its page cache: power that goes out takes what was acknowledged.",
-        (Edit(f"{SIM_ROLES}:DiskNode._write_ended", "else:\n        self.disk.sync()", "else:"),),
+        (
+            Edit(
+                f"{SIM_ROLES}:DiskNode._write_ended",
+                "self.disk.sync()\n        if not frames",
+                "pass\n        if not frames",
+            ),
+        ),
         CrashEverywhere(f"{OWN}/small.toml"),
         ("D3",),
     ),
