@@ -4,7 +4,7 @@ With the first backup of a table types are found out (CSV) or taken over (Parque
 later snapshots are read by what is remembered. Columns that are new since then are added at the
 end, columns that are gone are dropped.
 
-Memory: a snapshot is held whole, at its peak about four times its size as plain CSV. Its rows
+Memory: a snapshot is held whole, at its peak two to four times its size as plain CSV. Its rows
 need not be sorted.
 """
 
@@ -96,27 +96,32 @@ def _is_csv(path: Path) -> bool:
 
 
 def _read_csv(path: Path, rules: TableRules) -> Snapshot:
-    text = read_csv_as_text(path)
-    _check_names(path, text.column_names, rules)
+    columns = _text_columns(path)
+    _check_names(path, list(columns), rules)
     types = {
-        name: _csv_type(text.column(name), name, rules)
-        for name in _column_order(text.column_names, rules)
+        name: _csv_type(columns[name], name, rules) for name in _column_order(list(columns), rules)
     }
     schema = _checked_schema(path, types, rules)
 
     def place(row: int) -> str:
-        return f"line {line_of(text, row):,}"
+        # The text is gone by now; only who made a mistake waits for it to be read once more.
+        return f"line {line_of(read_csv_as_text(path), row):,}"
 
-    columns = []
+    typed = {}
     for name, kind in types.items():
         try:
-            columns.append(convert(text.column(name), kind))
+            typed[name] = convert(columns.pop(name), kind)
         except Unfit as unfit:
             raise SnapshotRefused(
                 f"{path}: {place(unfit.row)}, column {name!r}: {unfit.value!r} is not of type "
                 f"{kind}; mend the value, {NEW_FULL}"
             ) from unfit
-    return _sorted_snapshot(path, schema, pa.table(columns, names=list(types)), place)
+    return _sorted_snapshot(path, schema, typed, place)
+
+
+def _text_columns(path: Path) -> dict[str, pa.ChunkedArray]:
+    text = read_csv_as_text(path)
+    return dict(zip(text.column_names, text.columns, strict=True))
 
 
 def _csv_type(text: pa.ChunkedArray, name: str, rules: TableRules) -> pa.DataType:
@@ -142,15 +147,16 @@ def _read_parquet(path: Path, rules: TableRules) -> Snapshot:
         if not table.schema.equals(tables[0].schema):
             raise SnapshotRefused(f"{file}: its columns are not those of {files[0].name}")
     table = pa.concat_tables(tables)
+    del tables
     _check_names(path, table.column_names, rules)
     types = {
         name: _parquet_type(path, table.schema.field(name), rules)
         for name in _column_order(table.column_names, rules)
     }
     schema = _checked_schema(path, types, rules)
-    columns = [_cast(path, table.column(name), name, kind) for name, kind in types.items()]
-    rows = pa.table(columns, names=list(types))
-    return _sorted_snapshot(path, schema, rows, lambda row: f"row {row + 1:,}")
+    columns = {name: _cast(path, table.column(name), name, kind) for name, kind in types.items()}
+    del table
+    return _sorted_snapshot(path, schema, columns, lambda row: f"row {row + 1:,}")
 
 
 def _read_parquet_file(path: Path) -> pa.Table:
@@ -247,10 +253,14 @@ def _checked_schema(path: Path, types: Mapping[str, pa.DataType], rules: TableRu
 
 
 def _sorted_snapshot(
-    path: Path, schema: TableSchema, rows: pa.Table, place: Callable[[int], str]
+    path: Path,
+    schema: TableSchema,
+    columns: dict[str, pa.ChunkedArray],
+    place: Callable[[int], str],
 ) -> Snapshot:
+    """Uses `columns` up."""
     try:
-        return Snapshot(path, schema, tuple(sorted_batches(rows, schema)))
+        return Snapshot(path, schema, tuple(sorted_batches(columns, schema)))
     except KeyFault as fault:
         places = " and ".join(place(row) for row in fault.rows)
         key = ", ".join(schema.key)

@@ -29,30 +29,40 @@ class KeyFault(Exception):
         super().__init__(f"{show_key(fault.key)} {what}")
 
 
-def sorted_batches(rows: pa.Table, schema: TableSchema) -> Iterator[pa.RecordBatch]:
+def sorted_batches(
+    columns: dict[str, pa.ChunkedArray], schema: TableSchema
+) -> Iterator[pa.RecordBatch]:
     """The rows by ascending key, in batches of a bounded number of rows and, roughly, bytes.
 
+    `columns`, by name in the order of `schema`, are used up: each is let go once it is in order.
+
+    Memory: the rows once, one column twice, and the batch that is given.
     Raises: KeyFault before the first batch when a key is NULL or doubled.
     """
-    keys = _one_batch(rows.select(list(schema.key)))
+    order = _order_of({name: columns[name] for name in schema.key}, schema)
+    rows = pa.table({name: _in_order(columns.pop(name), order) for name in tuple(columns)})
+    step = _batch_rows(rows)
+    for start in range(0, rows.num_rows, step):
+        yield _one_batch(rows.slice(start, step)).cast(schema.arrow())
+
+
+def _order_of(columns: dict[str, pa.ChunkedArray], schema: TableSchema) -> pa.Array | None:
+    """The positions of the rows by ascending key; None when that is their order already."""
+    keys = _one_batch(pa.table(columns))
     fault = order_fault(keys, schema.key, None)
     if fault is None:
-        order = None
-    elif fault.kind == "null":
+        return None
+    if fault.kind == "null":
         raise KeyFault(fault, (fault.row,))
-    else:
-        order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in schema.key])
-        _refuse_doubled(keys, schema, order)
-    del keys
-    step = _batch_rows(rows)
-    if order is None:
-        for start in range(0, rows.num_rows, step):
-            yield _one_batch(rows.slice(start, step)).cast(schema.arrow())
-        return
-    whole = _one_batch(rows)
-    del rows
-    for start in range(0, whole.num_rows, step):
-        yield whole.take(order.slice(start, step)).cast(schema.arrow())
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in schema.key])
+    _refuse_doubled(keys, schema, order)
+    return order
+
+
+def _in_order(column: pa.ChunkedArray, order: pa.Array | None) -> pa.Array:
+    """The whole column as one array; text too large for one takes the 64-bit layout."""
+    whole = _one_batch(pa.table({"values": column})).column("values")
+    return whole if order is None else whole.take(order)
 
 
 def _refuse_doubled(keys: pa.RecordBatch, schema: TableSchema, order: pa.Array) -> None:
