@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from increstore.errors import ExitCode
+from increstore.judging.violation import VIOLATED
 from increstore.view.cluster import ClusterView
 from increstore.view.plain import PlainLines, summary
 
@@ -24,7 +25,6 @@ CODES = {
     "paused": ExitCode.PAUSED,
     "cancelled": ExitCode.PAUSED,
 }
-VIOLATED = "invariant.violated"
 
 
 def tell_plainly(playback: Playback) -> int:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from increstore.errors import VerificationFailed
 
+VIOLATED = "invariant.violated"
+"""The event that tells of it, where a run is watched."""
+
 
 class InvariantViolated(VerificationFailed):
     """One invariant is broken.

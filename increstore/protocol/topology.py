@@ -24,6 +24,11 @@ def table_of(shard: str) -> str:
     return shard.rpartition("/")[0]
 
 
+def number_of(shard: str) -> int:
+    """Which of its table's source (or target) shards it is, from 0."""
+    return int(shard.rpartition("/")[2][1:])
+
+
 @dataclass(frozen=True, slots=True)
 class TableTopology:
     """One table's shards, the incrementals that change it, and the state they must end in.

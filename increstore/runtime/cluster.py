@@ -10,6 +10,7 @@ from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.topology import (
     TableTopology,
     Topology,
+    number_of,
     source_name,
     table_of,
     target_name,
@@ -65,7 +66,7 @@ def target_names(plan: RestorePlan) -> list[str]:
 def store_layout(job: RestoreJob, shard: str) -> StoreLayout:
     """What the store of one target shard must know."""
     table = job.plan.table(table_of(shard))
-    low, high = table.range_of(_number(shard))
+    low, high = table.range_of(number_of(shard))
     return StoreLayout(
         restore=job.restore,
         table=table.table,
@@ -84,12 +85,8 @@ def segment_store(job: RestoreJob, shard: str) -> SegmentStore:
     return SegmentStore(
         paths.shard(shard),
         store_layout(job, shard),
-        paths.staged_file(table_of(shard), _number(shard)),
+        paths.staged_file(table_of(shard), number_of(shard)),
     )
-
-
-def _number(shard: str) -> int:
-    return int(shard.rpartition("/")[2][1:])
 
 
 async def host_shards(
@@ -141,7 +138,9 @@ async def _run_source(
     table = job.plan.table(table_of(shard))
     targets = tuple(target_name(table.table, n) for n in range(len(table.bounds) + 1))
     core = SourceShard(shard, targets)
-    performer = PagePerformer(table, _number(shard), job.plan.sources, budget, threads.read, early)
+    performer = PagePerformer(
+        table, number_of(shard), job.plan.sources, budget, threads.read, early
+    )
     endpoint = transport.attach(shard)
     try:
         await SourceNode(shard, core, endpoint, performer, journal, budget).run()

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from increstore.scenario.values import RATE_WHOLE
+
+__all__ = ["MS", "RATE_WHOLE", "SECOND", "Ambient", "Span"]
+
 MS = 1_000_000
 SECOND = 1_000 * MS
-RATE_WHOLE = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from increstore.errors import RemoteProtocolError
 from increstore.protocol.ready import Received
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.narrate import narrate_loss
+from increstore.scenario.ambient import REORDER_NS_MAX
 from increstore.simulation.ambient import MS, RATE_WHOLE
 from increstore.simulation.strikes import Strike
 from increstore.transport.codec import decode, encode
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from increstore.simulation.world import World
 
 RECONNECT_NS = 50 * MS
-REORDER_NS_MAX = 2_000 * MS
 FRAMES_KEPT_MAX = 1 << 14
 """Frames that are not read again when they come again: about 1 kB each."""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from increstore.protocol.policy import CoordinatorConfig
 from increstore.protocol.source_scan import SourceConfig
 from increstore.scenario.director import CompiledScenario, compile_scenario
-from increstore.simulation.ambient import RATE_WHOLE, Ambient, Span
+from increstore.simulation.ambient import Ambient, Span
 from increstore.simulation.workload import Workload, build
 
 if TYPE_CHECKING:
@@ -103,6 +103,3 @@ def ambient_of(scenario: Scenario) -> Ambient:
 
 def _span(spec: SpecSpan) -> Span:
     return Span(spec.low, spec.high - spec.low)
-
-
-assert RATE_WHOLE == 100_000, "rates of scenario files are parts of as many"

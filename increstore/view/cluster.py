@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from increstore.protocol.topology import COORDINATOR
 from increstore.view.folding import FOLDS
 from increstore.view.shards import (
     BarrierView,
@@ -27,7 +28,6 @@ from increstore.view.shards import (
 if TYPE_CHECKING:
     from increstore.journal import JournalEvent
 
-COORDINATOR = "coordinator"
 DOWN = ("crashed", "stopped", "cut")
 """States that hide what a node was doing; it goes on with that when they end."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from increstore.protocol.topology import COORDINATOR
 from increstore.view.shards import BarrierView
 
 if TYPE_CHECKING:
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
 
     from increstore.view.cluster import ClusterView
 
-COORDINATOR = "coordinator"
 Facts = dict[str, Any]
 
 

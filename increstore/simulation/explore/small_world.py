@@ -19,6 +19,7 @@ from increstore.protocol.topology import (
     COORDINATOR,
     TableTopology,
     Topology,
+    number_of,
     source_name,
     target_name,
 )
@@ -175,12 +176,8 @@ class SmallWorld:
         """Each with a digest that no other batch has; alike ones differ by their stream alone."""
         per_page = self.shape.batches
         first = (incremental * self.shape.pages + page) * per_page
-        owner = 0 if self.shape.alike else self._number(source) * 16 + self._number(target)
+        owner = 0 if self.shape.alike else number_of(source) * 16 + number_of(target)
         return [
             Batch(target, 1 + number, 1 + first + number + owner * 1000, b"")
             for number in range(per_page)
         ]
-
-    @staticmethod
-    def _number(shard: str) -> int:
-        return int(shard.rpartition("/")[2][1:])

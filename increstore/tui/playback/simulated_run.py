@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from increstore.journal import JournalEvent
+from increstore.judging.violation import VIOLATED
 from increstore.scenario.by_hand import ByHand, Injected, begin_at, lift, open_faults
 from increstore.scenario.swarm import settle
 from increstore.simulation.draws import Draws
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from increstore.scenario.model import Scenario
     from increstore.simulation.run import SimulatedOutcome
     from increstore.simulation.setting import Setting
-
-VIOLATED = "invariant.violated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.style import Style
 
+from increstore.protocol.topology import COORDINATOR
 from increstore.tui.widgets.painting import GRACE_NS, Brush, Lines, Part, seconds, watch_app
-from increstore.view.cluster import COORDINATOR, DOWN
+from increstore.view.cluster import DOWN
 from increstore.view.glyphs import look_of
 
 if TYPE_CHECKING:
