@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
+from increstore.cli.facts import FactLines
 from increstore.cli.streams import leave_stdout, tell
 from increstore.errors import StorageFailed
 from increstore.runtime.prepare import resume_command
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 PROGRESS_LINE_EVERY_S = 5.0
 TABLES_SHOWN_MAX = 8
-_SAMPLES = {"scan.progress", "changes.applied", "barrier.waits", "scan.asked", "run.sealed"}
 
 
 class Display(Protocol):
@@ -61,6 +61,7 @@ class PlainLines:
         self.prepared = prepared
         self.progress = RestoreProgress(prepared.plan)
         self.progress.count_done(done_before(prepared))
+        self._facts = FactLines(prepared.plan, self.progress)
         self._began = time.monotonic()
         self._last_progress = self._began
 
@@ -74,14 +75,14 @@ class PlainLines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pass
+        for line in self._facts.left():
+            self.say(line)
 
     def __call__(self, event: JournalEvent) -> None:
         self.progress(event)
-        line = fact_line(event, self.prepared.plan, self.progress)
-        if line is not None:
+        for line in self._facts.lines_of(event):
             self.say(line)
-        elif event.name == "barrier.waits":
+        if event.name == "barrier.waits":
             self._say_progress()
         elif event.name == "restore.abandoned":
             for line in abandoned_lines(self.prepared):
@@ -185,44 +186,6 @@ def opening(prepared: Prepared) -> str:
         f"{plan.change_rows:,} rows; {plan.sources} to {plan.targets} shards "
         f"{'in memory' if prepared.request.on == 'memory' else 'over TCP'}"
     )
-
-
-def fact_line(event: JournalEvent, plan: RestorePlan, progress: RestoreProgress) -> str | None:
-    """The line that tells of one event; None for samples and what people need not read."""
-    facts = event.facts
-    match event.name:
-        case "incremental.completed":
-            return _completed_line(facts["incremental"], plan, progress)
-        case "scan.retry_scheduled":
-            return (
-                f"{facts['source']} tries incremental {facts['incremental']} again "
-                f"(attempt {facts['attempt']})"
-            )
-        case "scan.reported" if facts["status"] != "success":
-            return (
-                f"{facts['source']} failed incremental {facts['incremental']} "
-                f"({facts['status']}): {facts.get('error', '')}"
-            )
-        case "refused":
-            return (
-                f"{event.node} was refused by {facts['by']}: {facts['reason']}: {facts['detail']}"
-            )
-        case "restore.finalizing":
-            return "every backup is applied; merging the final rows"
-        case "worker.died" | "shard.restarting" | "storage.failed" | "restore.interrupted":
-            return event.as_line(event.at).split("  ", 1)[1]
-        case _:
-            return None
-
-
-def _completed_line(number: int, plan: RestorePlan, progress: RestoreProgress) -> str:
-    last = str(len(plan.backups) - 1)
-    rate = progress.rate()
-    speed = f"  {rate:>9,.0f}/s" if rate else ""
-    rows = progress.rows_of_incremental(number)
-    width = max(map(len, plan.backups))
-    name = f"{plan.backups[number]:<{width}}"
-    return f"{number:>{len(last)}}/{last}  {name}  {rows:>11,} rows{speed}"
 
 
 def progress_line(progress: RestoreProgress) -> str:

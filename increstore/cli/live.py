@@ -14,10 +14,10 @@ from increstore.cli.display import (
     TABLES_SHOWN_MAX,
     abandoned_lines,
     done_before,
-    fact_line,
     opening,
     summary_lines,
 )
+from increstore.cli.facts import FactLines
 from increstore.runtime.progress import RestoreProgress
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class LiveDisplay:
         self.prepared = prepared
         self.progress = RestoreProgress(prepared.plan)
         self.progress.count_done(done_before(prepared))
+        self._facts = FactLines(prepared.plan, self.progress)
         self._console = Console(stderr=True, highlight=False)
         self._bars = Progress(
             TextColumn("{task.description}"),
@@ -76,13 +77,14 @@ class LiveDisplay:
         trace: TracebackType | None,
     ) -> None:
         self._live.__exit__(kind, error, trace)
+        for line in self._facts.left():
+            self._console.print(Text(line))
 
     def __call__(self, event: JournalEvent) -> None:
         self.progress(event)
-        line = fact_line(event, self.prepared.plan, self.progress)
-        if line is not None:
+        for line in self._facts.lines_of(event):
             self._live.console.print(Text(line))
-        elif event.name == "restore.abandoned":
+        if event.name == "restore.abandoned":
             self._live.stop()  # Nobody else gives the terminal its cursor back.
             for line in abandoned_lines(self.prepared):
                 self._console.print(Text(line))

@@ -6,7 +6,8 @@ from typing import get_args
 
 import pytest
 
-from increstore.cli.display import fact_line, state_told
+from increstore.cli.display import state_told
+from increstore.cli.facts import FactLines, fact_line
 from increstore.journal import Journal, JournalEvent
 from increstore.protocol import records as r
 from increstore.protocol.coordinator import RestoreState
@@ -105,7 +106,7 @@ def test_failures_of_pages_and_stores_are_told_and_time_is_not():
         ("restore.finalizing", {}, ["merging"]),
         ("restore.interrupted", {"signal": "SIGTERM"}, ["interrupted", "SIGTERM"]),
         ("storage.failed", {"error": "the disk is full"}, ["the disk is full"]),
-        ("worker.died", {"deaths": 1}, ["worker.died"]),
+        ("worker.died", {"deaths": 1}, ["worker node died", "again"]),
     ],
 )
 def test_people_are_told_what_matters(name, facts, words):
@@ -118,6 +119,48 @@ def test_people_are_told_what_matters(name, facts, words):
 def test_people_are_spared_samples(name):
     event = JournalEvent(1, "node", name, {})
     assert fact_line(event, Plan(), RestoreProgress(Plan())) is None
+
+
+def _full(shard: str, free: str = "0.0") -> JournalEvent:
+    error = f"out/{shard}/changes: writing failed: No space left ({free} MB free); free some"
+    return JournalEvent(1, shard, "storage.failed", {"error": error})
+
+
+def _facts() -> FactLines:
+    return FactLines(Plan(), RestoreProgress(Plan()))
+
+
+def test_a_full_disk_is_told_once_and_then_the_number_of_shards():
+    facts, first = _facts(), _full("a/t0")
+    refused = {"by": "a/t5", "reason": "storage failed", "detail": _full("a/t5").facts["error"]}
+    events = [
+        first,
+        *[_full(f"a/t{number}", free="0.1") for number in range(1, 5)],
+        JournalEvent(1, "a/t1", "shard.restarting", {"delay_s": 0.5}),
+        JournalEvent(1, "a/s0", "refused", refused),
+        _full("a/t0"),
+    ]
+    lines = [line for event in events for line in facts.lines_of(event)]
+    assert lines == [f"a/t0: {first.facts['error']}"]
+    assert facts.left() == ["the same in 5 other shards: a/t1, a/t2, a/t3 and 2 more"]
+    assert facts.left() == []
+
+
+def test_what_is_counted_is_told_before_the_next_fact():
+    facts = _facts()
+    for shard in ("a/t0", "a/t1"):
+        facts.lines_of(_full(shard))
+    told = facts.lines_of(JournalEvent(1, "coordinator", "restore.finalizing", {}))
+    assert (told[0], len(told)) == ("the same in another shard: a/t1", 2)
+
+
+def test_another_cause_and_one_that_comes_back_later_are_news():
+    facts = _facts()
+    assert len(facts.lines_of(_full("a/t0"))) == 1
+    denied = JournalEvent(1, "a/t1", "storage.failed", {"error": "out/x: Permission denied"})
+    assert facts.lines_of(denied) == ["a/t1: out/x: Permission denied"]
+    facts.lines_of(JournalEvent(1, "coordinator", "incremental.completed", {"incremental": 1}))
+    assert len(facts.lines_of(_full("a/t0"))) == 1
 
 
 @pytest.mark.parametrize("state", list(RestoreState))
