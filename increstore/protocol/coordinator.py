@@ -257,6 +257,8 @@ class Coordinator:
             self._dismiss(sender, message)
         elif message.generation != self._ledger.generation:
             self._desk.drop("of another generation")
+        elif message.__class__ is Refused and self._desk.hear_fencing(sender, message):
+            pass  # Overtaken: whatever it was that we asked, and however late the answer is.
         elif self._phase is None:
             self._desk.drop(f"{type(message).__name__} while nothing is awaited")
         else:
@@ -268,7 +270,7 @@ class Coordinator:
             self._desk.tell_to_stop(sender)
 
     def _publishing_ended(self, event: TablesPublished | PublishFailed) -> None:
-        if not self._is_publishing:
+        if not self._is_publishing or self._desk.superseded:
             self._desk.drop(f"{type(event).__name__} while nothing is published")
             return
         self._is_publishing = False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from increstore.protocol.deadlines import deadlines_of
+from increstore.protocol.ledger import RestoreState
 from increstore.protocol.messages import CancelRestore, Reason
 from increstore.protocol.outbox import Outbox
 from increstore.protocol.records import RestoreFailed, RestorePaused
@@ -93,5 +94,7 @@ class Desk:
         """Whether a shard says that a newer coordinator commands; we are then silent for good."""
         if refused.reason is not Reason.STALE_GENERATION:
             return False
+        if self.ledger.halt is RestoreState.COMPLETED:
+            return False  # Of what is over nothing can be taken over.
         self.superseded = f"another coordinator has taken over ({sender}: {refused.detail})"
         return True

@@ -170,8 +170,6 @@ class ScanPhase(Phase):
         self.asking.delay(entry.source, max(due, now))
 
     def _hear_refusal(self, sender: str, refused: Refused) -> None:
-        if self.desk.hear_fencing(sender, refused):
-            return
         if refused.scan is not None and self._is_of_an_awaited_scan(sender, refused.scan):
             if refused.reason in _MISDIRECTED:
                 self._take_report(_as_report(refused.scan, refused))

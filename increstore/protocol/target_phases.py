@@ -47,8 +47,6 @@ class TargetPhase(Phase):
         return self._errors.get(shard, "")
 
     def hear_refusal(self, sender: str, refused: Refused) -> None:
-        if self.desk.hear_fencing(sender, refused):
-            return
         if refused.scan is not None or not self.asking.is_in_flight(sender):
             self.desk.drop(f"refused: {refused.reason.value}")
             return

@@ -497,6 +497,40 @@ def test_a_coordinator_that_was_overtaken_falls_silent():
     assert bench.event(OperatorAsked("resume")).records == ()
 
 
+def test_a_coordinator_that_is_overtaken_while_it_publishes_records_nothing_more():
+    """S9: whoever has taken over will record it; the tables are the same."""
+    bench = a_finalizing_coordinator()
+    finalize_all(bench)
+
+    told = bench.hears(TARGETS[0], refusal(bench, Reason.STALE_GENERATION))
+    done = bench.event(TablesPublished())
+
+    assert told.records == done.records == told.messages == done.messages == ()
+    assert bench.core.state is RestoreState.PAUSED
+    assert "another coordinator has taken over" in bench.core.reason
+
+
+def test_a_refusal_that_comes_after_the_restore_is_completed_changes_nothing():
+    bench = a_finalizing_coordinator()
+    finalize_all(bench)
+    bench.event(TablesPublished())
+
+    bench.hears(TARGETS[0], refusal(bench, Reason.STALE_GENERATION))
+
+    assert bench.core.state is RestoreState.COMPLETED
+
+
+def test_a_late_refusal_that_names_another_incremental_silences_an_overtaken_coordinator():
+    """S9: what the refused question was about does not matter, only who asked it."""
+    bench = a_sealing_coordinator()
+
+    ready = bench.hears(TARGETS[0], refusal(bench, Reason.STALE_GENERATION, incremental=7))
+
+    assert ready.messages == ()
+    assert ready.wake_at is None
+    assert bench.core.state is RestoreState.PAUSED
+
+
 # --- Seals.
 
 
