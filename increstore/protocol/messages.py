@@ -85,18 +85,24 @@ class StreamEvidence:
 
 @frozen
 class StartScan:
+    """Scan your part of this incremental; asked again until the scan has ended."""
+
     scan: ScanId
     generation: int
 
 
 @frozen
 class OpenStream:
+    """May I send the changes of this scan to you, and from which order on?"""
+
     scan: ScanId
     generation: int
 
 
 @frozen
 class StreamOpened:
+    """You may: everything up to `watermark` is durably applied."""
+
     scan: ScanId
     generation: int
     watermark: int
@@ -116,6 +122,8 @@ class ApplyChanges:
 
 @frozen
 class ChangesApplied:
+    """Every batch of the scan up to `watermark` is durably applied."""
+
     scan: ScanId
     generation: int
     watermark: int
@@ -157,6 +165,8 @@ class SealIncremental:
 
 @frozen
 class IncrementalSealed:
+    """It is sealed, durably; `applied` is what was applied, stream by stream."""
+
     restore: str
     incremental: int
     generation: int
@@ -165,6 +175,8 @@ class IncrementalSealed:
 
 @frozen
 class Finalize:
+    """Every incremental is sealed: make the final rows."""
+
     restore: str
     generation: int
 
@@ -181,6 +193,8 @@ class Finalized:
 
 @frozen
 class CancelRestore:
+    """Stop working for this restore, in every generation up to this one."""
+
     restore: str
     generation: int
 

@@ -129,11 +129,15 @@ class BatchRejected:
 
 @frozen
 class RunSealed:
+    """The seal of this incremental is durable."""
+
     incremental: int
 
 
 @frozen
 class RowsFinalized:
+    """The final rows are durable; `digest` is their state digest."""
+
     rows: int
     digest: int
 
@@ -156,11 +160,13 @@ class StoreFailed:
 
 @frozen
 class TablesPublished:
-    pass
+    """Readers see every table."""
 
 
 @frozen
 class PublishFailed:
+    """The tables could not be made visible."""
+
     error: str
 
 

@@ -27,12 +27,16 @@ class RestoreAccepted:
 
 @frozen
 class GenerationStarted:
+    """A coordinator has started, and fences all that were before it."""
+
     generation: int
     started_at: int
 
 
 @frozen
 class IncrementalStarted:
+    """The incremental has begun; its deadline counts from here, over restarts."""
+
     incremental: int
     started_at: int
 
@@ -60,6 +64,8 @@ class RetryScheduled:
 
 @frozen
 class TargetSealed:
+    """A target has sealed the incremental; `applied` is the evidence that it gave."""
+
     incremental: int
     target: str
     applied: tuple[StreamEvidence, ...]
@@ -67,17 +73,23 @@ class TargetSealed:
 
 @frozen
 class IncrementalCompleted:
+    """Every scan has succeeded and every target has sealed: the next one may begin."""
+
     incremental: int
     completed_at: int
 
 
 @frozen
 class FinalizingStarted:
+    """Every incremental is completed; the targets make their final rows."""
+
     started_at: int
 
 
 @frozen
 class TargetFinalized:
+    """A target has made its final rows; `digest` is their state digest."""
+
     target: str
     rows: int
     digest: int
@@ -85,6 +97,8 @@ class TargetFinalized:
 
 @frozen
 class RestoreCompleted:
+    """The tables are visible."""
+
     completed_at: int
 
 
@@ -98,17 +112,23 @@ class RestorePaused:
 
 @frozen
 class RestoreResumed:
+    """What was paused or had failed goes on."""
+
     resumed_at: int
 
 
 @frozen
 class RestoreFailed:
+    """It cannot go on by itself; the same command tries again."""
+
     reason: str
     failed_at: int
 
 
 @frozen
 class RestoreCancelled:
+    """A person has ended the restore for good."""
+
     cancelled_at: int
 
 
