@@ -143,14 +143,14 @@ BUGS = (
         "A frame that was half written is read as if it were whole.",
         (
             Edit(
-                f"{SIM_DISK}.read",
-                "for place in range(len(self.frames)):",
+                f"{SIM_DISK}.cut_torn_tail",
+                "while self.synced == len(self.frames)",
                 """for place in self.damaged & set(range(len(self.frames))):
         kind, *values = self.frames[place]
         if kind == "batch":
             self.frames[place] = ("batch", *values[:2], values[2] + 1, values[3] ^ 1, values[4])
     self.damaged.clear()
-    for place in range(len(self.frames)):""",
+    while self.synced == len(self.frames)""",
             ),
         ),
         own("power"),
