@@ -19,6 +19,16 @@ def target_name(table: str, number: int) -> str:
     return f"{table}/t{number}"
 
 
+def is_source(node: str) -> bool:
+    """Whether this is the name of a source shard."""
+    return node.rpartition("/")[2].startswith("s")
+
+
+def is_target(node: str) -> bool:
+    """Whether this is the name of a target shard."""
+    return node.rpartition("/")[2].startswith("t")
+
+
 def table_of(shard: str) -> str:
     """The table a source or target shard works for."""
     return shard.rpartition("/")[0]

@@ -10,6 +10,7 @@ from increstore.protocol.source_shard import SourceShard
 from increstore.protocol.topology import (
     TableTopology,
     Topology,
+    is_source,
     number_of,
     source_name,
     table_of,
@@ -109,7 +110,7 @@ async def host_shards(
     topology = topology_of(job.plan, job.restore)
     async with trio.open_nursery() as nursery:
         for shard in shards:
-            if shard.rpartition("/")[2].startswith("s"):
+            if is_source(shard):
                 nursery.start_soon(
                     _run_source, job, shard, transport, journal, threads, budget, early
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from increstore.protocol.policy import is_cap
-from increstore.protocol.topology import COORDINATOR
+from increstore.protocol.topology import COORDINATOR, is_source, is_target
 from increstore.scenario import faults as f
 from increstore.scenario.complaints import listed, suggestion
 from increstore.scenario.fault_rules import (
@@ -16,7 +16,7 @@ from increstore.scenario.fault_rules import (
     selector_mistakes,
     trigger_mistakes,
 )
-from increstore.scenario.nodes import is_source, is_target, select
+from increstore.scenario.nodes import select
 from increstore.scenario.words import MESSAGES, RECORDS, message_fields
 
 if TYPE_CHECKING:

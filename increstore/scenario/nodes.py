@@ -18,7 +18,13 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, NamedTuple
 
-from increstore.protocol.topology import COORDINATOR, source_name, target_name
+from increstore.protocol.topology import (
+    COORDINATOR,
+    is_source,
+    is_target,
+    source_name,
+    target_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,14 +90,6 @@ def select(selector: Sequence[str], nodes: Sequence[str]) -> Selected:
 def unknown_words(selector: Sequence[str], nodes: Sequence[str]) -> list[str]:
     """The words of `selector` that name no node at all."""
     return [word for word in selector if not _named(word.removeprefix(ONE_OF), nodes)]
-
-
-def is_source(node: str) -> bool:
-    return node != COORDINATOR and node.rpartition("/")[2].startswith("s")
-
-
-def is_target(node: str) -> bool:
-    return node != COORDINATOR and node.rpartition("/")[2].startswith("t")
 
 
 def _named(word: str, nodes: Sequence[str]) -> tuple[str, ...]:

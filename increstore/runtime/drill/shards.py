@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from increstore.protocol.source_shard import SourceShard
-from increstore.protocol.topology import table_of, target_name
+from increstore.protocol.topology import is_source, table_of, target_name
 from increstore.runtime.cluster import BYTES_UNAPPLIED_MAX, segment_store, topology_of
 from increstore.runtime.drill.life import LifeGuard
 from increstore.runtime.drill.nodes import TroubledPages, TroubledSource, TroubledTarget
@@ -37,10 +37,6 @@ class Scene:
     journal: Journal
     threads: Threads
     older: Older
-
-
-def is_source(shard: str) -> bool:
-    return shard.rpartition("/")[2].startswith("s")
 
 
 async def live(scene: Scene, life: Life) -> None:
