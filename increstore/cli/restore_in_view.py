@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from increstore.cli.restore import exit_code_of, prepare_early
 from increstore.cli.serving import serving
-from increstore.errors import UsageError
+from increstore.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -164,7 +165,8 @@ def _in_dashboard(
         journal.subscribe(broadcast.put, details=True)
     codes: list[int] = []
     playback = ThreadPlayback(started.engine)
-    code = _summarized(started, lambda: codes.append(open_dashboard(playback)))
+    show = partial(open_dashboard, playback, code_at_once=ExitCode.PAUSED)
+    code = _summarized(started, lambda: codes.append(show()))
     return codes[0] if codes[0] > SIGNALLED else code
 
 

@@ -12,8 +12,9 @@ import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
+from increstore.cli.streams import tell
 from increstore.errors import ExitCode, IncrestoreError, UsageError
 from increstore.tui.look import Look
 
@@ -143,17 +144,32 @@ def _scenario(path: Path, wishes: Wishes) -> Playback:
 # --- The screen.
 
 
-def open_dashboard(playback: Playback, *, is_ascii: bool = False, theme: str = "dark") -> int:
+def open_dashboard(
+    playback: Playback,
+    *,
+    is_ascii: bool = False,
+    theme: str = "dark",
+    code_at_once: int = ExitCode.DONE,
+) -> int:
     """Show this source until the person leaves; returns the exit code.
+
+    `code_at_once`: that of the process when the person does not wait for the engine.
 
     Raises: what the source failed with, once the terminal is back.
     """
     require_terminal()
-    code, _ = _show(playback, Look.here(is_ascii=is_ascii, theme=theme))
+    look = Look.here(is_ascii=is_ascii, theme=theme)
+    code, _ = _show(playback, look, code_at_once=code_at_once)
     return code
 
 
-def _show(playback: Playback, look: Look, *, can_go_back: bool = False) -> tuple[int, bool]:
+def _show(
+    playback: Playback,
+    look: Look,
+    *,
+    can_go_back: bool = False,
+    code_at_once: int = ExitCode.DONE,
+) -> tuple[int, bool]:
     """The exit code, and whether the person wants to go back to the list."""
     from increstore.tui.app import WatchApp
 
@@ -168,7 +184,18 @@ def _show(playback: Playback, look: Look, *, can_go_back: bool = False) -> tuple
         app.run()
     finally:
         playback.stop()  # However it ended; what was stopped already stays so.
+        if app.is_abandoned:
+            _end_at_once(app.return_code or code_at_once)
     return _code_of(app), app.goes_back
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End while the engine does: nothing may be closed under it, so nothing is.
+
+    The kernel takes back the lock and the workers' sockets, as after `kill -9`.
+    """
+    tell("left at once; what was durable stays, and the same command goes on")
+    os._exit(code)
 
 
 def _code_of(app: WatchApp | PickerApp) -> int:

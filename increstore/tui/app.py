@@ -22,6 +22,7 @@ from increstore.tui.keys import bindings
 from increstore.tui.look import put_on
 from increstore.tui.palette import Palette
 from increstore.tui.pictures import without_fonts
+from increstore.tui.playback import seam
 from increstore.tui.time_actions import TimeActions
 from increstore.tui.view_actions import ViewActions
 from increstore.view.filters import EventFilter
@@ -156,20 +157,33 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
         if self._ticks:
             self.set_interval(1 / TICKS_A_SECOND, self.tick)
 
+    def begin_leaving(self) -> None:
+        if isinstance(self.playback, seam.EndsSlowly):
+            self.playback.begin_to_stop()
+
+    def has_ended(self) -> bool:
+        return not isinstance(self.playback, seam.EndsSlowly) or self.playback.has_stopped
+
+    def show_leaving(self, waited_s: float) -> None:
+        from increstore.tui.screens.leaving import LeavingScreen
+
+        if not isinstance(self.screen, LeavingScreen):
+            self.push_screen(LeavingScreen(self.history.live))
+        else:
+            self.screen.tell(self.history.live, waited_s)
+
     def on_leaving(self) -> None:
-        """Tell the source; an engine that was started here ends before the terminal is back."""
+        """Tell the source, whatever has been told before."""
+        if self.is_abandoned and isinstance(self.playback, seam.EndsSlowly):
+            self.playback.abandon()
         try:
             self.playback.stop()
         except Exception as error:
             self.failure = self.failure or error
 
     def action_quit_watch(self) -> None:
-        """Leave; a live engine may need a moment to make durable what it has begun."""
-        if "seek" in self.playback.can:
-            self.leave(ExitCode.DONE)
-        else:
-            self.notify("leaving ..", timeout=60)
-            self.call_after_refresh(self.leave, ExitCode.DONE)
+        """Leave: once what was started here has ended; pressed again: at once."""
+        self.leave(ExitCode.DONE)
 
     def action_go_back(self) -> None:
         """Leave this run, and choose another one."""
@@ -183,7 +197,7 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
 
     def tick(self) -> None:
         """Take what has happened, and paint what has changed."""
-        if self._is_leaving:
+        if self._has_left:
             return
         try:
             self.playback.drain()
@@ -191,6 +205,7 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
             self.fail(error)
             return
         self.paint()
+        self.leave_when_ended()
 
     def paint(self) -> None:
         """Give the screen the view, unless it has it already."""

@@ -2,6 +2,10 @@
 
 Textual gives it back when its own loop ends, and only then: so each ending here is turned into
 `exit`, and what there is to say is said by whoever opened the app, once the terminal is back.
+
+An engine that was started here may need a while to end: what it has begun to write is made durable
+first. Meanwhile the screen goes on and says for what it waits. Whoever does not want to wait leaves
+again: what is durable then is what the same command goes on with.
 """
 
 from __future__ import annotations
@@ -9,12 +13,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from textual.app import App
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALLED = 128
+"""Exit codes above it tell of a signal."""
+WAIT_S_MAX = 30.0
+"""How long an engine is waited for after a signal; a person sees it and may leave at once."""
 
 
 class Endings:
@@ -22,7 +31,12 @@ class Endings:
 
     failure: BaseException | None = None
     """What it ended with, for whoever opened the app to tell."""
-    _is_leaving = False
+    is_abandoned = False
+    """Whether it ended before the engine had."""
+    _leaves_with: int | None = None
+    """The exit code, from when leaving has begun: an engine may need a while to end."""
+    _leaves_since = 0.0
+    _has_left = False
 
     def hear_signals(self) -> None:
         """Without this Textual leaves the terminal as it is when it is told to end."""
@@ -33,16 +47,52 @@ class Endings:
                 loop.add_signal_handler(number, self.leave, 128 + number)
 
     def leave(self, code: int) -> None:
-        """End with this exit code, once."""
-        if not self._is_leaving:
-            self._is_leaving = True
-            self.on_leaving()
-            cast("App[Any]", self).exit(return_code=code)
+        """End with this exit code, once the engine has; asked for again: at once."""
+        if self._has_left:
+            return
+        if self._leaves_with is not None:
+            self.is_abandoned = True
+            self._go()
+            return
+        self._leaves_with, self._leaves_since = code, monotonic()
+        self.begin_leaving()
+        self.leave_when_ended()
 
-    def on_leaving(self) -> None:
-        """What must be told before the loop ends."""
+    def leave_when_ended(self) -> None:
+        """Go, if leaving has begun and nothing has to be waited for (any more)."""
+        if self._leaves_with is None or self._has_left:
+            return
+        waited = monotonic() - self._leaves_since
+        if self.has_ended():
+            self._go()
+        elif self._leaves_with > SIGNALLED and waited > WAIT_S_MAX:
+            self.is_abandoned = True  # Perhaps nobody is there to see for whom it waits.
+            self._go()
+        else:
+            self.show_leaving(waited)
+
+    def _go(self) -> None:
+        self._has_left = True
+        self.on_leaving()
+        cast("App[Any]", self).exit(return_code=self._leaves_with or 0)
 
     def fail(self, error: BaseException) -> None:
         """End because of this error."""
         self.failure = self.failure or error
-        self.leave(0)
+        if not self._has_left:
+            self._go()
+
+    # --- What an app with an engine has to say to that.
+
+    def begin_leaving(self) -> None:
+        """Tell the engine that it is to end, without waiting for it."""
+
+    def has_ended(self) -> bool:
+        """Whether nothing has to be waited for."""
+        return True
+
+    def show_leaving(self, waited_s: float) -> None:
+        """Show that it is leaving, and what it waits for."""
+
+    def on_leaving(self) -> None:
+        """What must be told before the loop ends."""

@@ -141,10 +141,10 @@ def test_messages_are_arrows_between_lanes_and_lost_ones_are_crossed():
     screen = shown(SILENT, "m", size=(120, 40))
 
     assert "coord" in screen
-    lost = [line for line in screen.splitlines() if " LOST " in line]
+    lost = [line for line in screen.splitlines() if " LOST: " in line]
     assert len(lost) >= 5
     assert all("CompletionNotification" in line for line in lost)
-    assert all("×" in line and "by silence" in line for line in lost)  # noqa: RUF001
+    assert all("×" in line and "LOST: silence" in line for line in lost)  # noqa: RUF001
     assert any("▶" in line and "StartScan" in line for line in screen.splitlines())
 
 

@@ -14,7 +14,7 @@ Rules of this file, for sources and for whoever draws:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -179,6 +179,24 @@ class PlaybackStatus:
     """Whether the same seed gives the same run again."""
     viewers: int = 0
     """Of a run that is also served: how many look at it."""
+
+
+@runtime_checkable
+class EndsSlowly(Protocol):
+    """A source whose engine may need a while to end, and can be told so before `stop` waits."""
+
+    def begin_to_stop(self) -> None:
+        """Tell the engine to end, and wait for nothing. What it does until then is still shown."""
+        ...
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether `stop` would not have to wait."""
+        ...
+
+    def abandon(self) -> None:
+        """From now on `stop` waits for nothing: the process is about to end."""
+        ...
 
 
 class Playback(Protocol):

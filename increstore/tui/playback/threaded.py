@@ -44,6 +44,7 @@ class ThreadPlayback:
         self._error: BaseException | None = None
         self._is_error_raised = False
         self._is_stopped = False
+        self._is_abandoned = False
 
     @classmethod
     def of_scenario(cls, path: Path, mode: str, seed: int) -> ThreadPlayback:
@@ -99,6 +100,8 @@ class ThreadPlayback:
         """Raises: what the engine failed with, once; EngineStuck when it does not end."""
         self._is_stopped = True
         self._engine.stop()
+        if self._is_abandoned:
+            return
         if self._thread.ident is not None:
             self._thread.join(JOIN_S_MAX)
             if self._thread.is_alive():
@@ -109,6 +112,16 @@ class ThreadPlayback:
         if self._error is not None and not self._is_error_raised:
             self._is_error_raised = True
             raise self._error
+
+    def begin_to_stop(self) -> None:
+        self._engine.stop()
+
+    @property
+    def has_stopped(self) -> bool:
+        return not self._thread.is_alive()
+
+    def abandon(self) -> None:
+        self._is_abandoned = True
 
     def _run(self) -> None:
         try:
