@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import tell
 from increstore.errors import UsageError
 
@@ -40,7 +41,7 @@ TYPE_NAMES = {
 
 
 @click.command(short_help="Add a full or incremental backup.")
-@click.argument("collection", type=click.Path(path_type=Path))
+@click.argument("collection", type=PathArgument())
 @click.argument("tables", metavar="TABLE=FILE...", nargs=-1, required=True)
 @click.option("--full", "kind", flag_value="full", help="Begin a new chain.")
 @click.option(

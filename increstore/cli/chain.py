@@ -7,20 +7,22 @@ result; docs/JSON.md has their fields.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import reader_may_leave
 from increstore.errors import BackupChainBroken, ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from increstore.chain.report import ChainReport, TableLine
 
 
 @click.command(short_help="Show and check a chain of backups.")
-@click.argument("collection", type=click.Path(path_type=Path))
+@click.argument("collection", type=PathArgument())
 @click.option(
     "--upto",
     metavar="BACKUP",

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import click
 
+from increstore.cli.arguments import PathArgument
+
 
 @click.command(short_help="Restore and verify ten real releases, to see it work.")
 @click.option(
     "--into",
     "target",
-    type=click.Path(path_type=Path),
+    type=PathArgument(),
     help="Keep the result in this directory  [default: a temporary one, removed afterwards]",
 )
 @click.option("--sources", type=click.IntRange(1, 100), default=3, show_default=True)

@@ -14,7 +14,7 @@ import click
 
 from increstore.cli.facts import FactLines
 from increstore.cli.streams import leave_stdout, tell
-from increstore.errors import StorageFailed
+from increstore.errors import IncrestoreError, StorageFailed
 from increstore.runtime.prepare import resume_command
 from increstore.runtime.progress import RestoreProgress
 
@@ -126,18 +126,23 @@ class JsonLines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        pass
+        if isinstance(error, IncrestoreError):
+            self._write_summary("stopped", str(error), int(error.exit_code))
 
     def __call__(self, event: JournalEvent) -> None:
         self._write(event.as_json())
 
     def summarize(self, outcome: Outcome, code: int) -> None:
+        self._write_summary(state_told(outcome), outcome.reason, code)
+
+    def _write_summary(self, state: str, reason: str, code: int) -> None:
         plan = self.prepared.plan
         self._write(
             {
                 "event": "summary",
-                "state": state_told(outcome),
-                "reason": outcome.reason,
+                "state": state,
+                "reason": reason,
+                "problems": [reason] if reason else [],
                 "exit_code": code,
                 "restore": self.prepared.job.restore,
                 "upto": plan.backups[-1],

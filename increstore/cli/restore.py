@@ -6,14 +6,17 @@ import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.arguments import PathArgument, Seconds
+from increstore.cli.refusal import RefusalAsJson
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from increstore.cli.display import Display
     from increstore.cli.restore_in_view import Looks
     from increstore.journal import Journal
@@ -25,16 +28,16 @@ if TYPE_CHECKING:
 
 SWITCH_INTERVAL_S = 0.0005
 _SHARDS = click.IntRange(1, 1000)
-_SECONDS = click.FloatRange(0, min_open=True)
+_SECONDS = Seconds()
 
 
 @click.command(short_help="Restore a chain into tables; go on after a stop.")
-@click.argument("collection", type=click.Path(path_type=Path))
+@click.argument("collection", type=PathArgument())
 @click.option(
     "--into",
     "target",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PathArgument(),
     help="The directory that gets the tables: new, empty, or this restore's own.",
 )
 @click.option("--upto", help="The last backup to restore: its name, or the start of it.")
@@ -51,7 +54,7 @@ _SECONDS = click.FloatRange(0, min_open=True)
 @click.option("--dry-run", is_flag=True, help="Check everything, say what would be done, stop.")
 @click.option("--json", "as_json", is_flag=True, help="Events and summary as JSON lines on stdout.")
 @click.option("--plain", is_flag=True, help="One fact a line, also on a terminal.")
-@click.option("--journal", type=click.Path(path_type=Path), help="Append every event to this file.")
+@click.option("--journal", type=PathArgument(), help="Append every event to this file.")
 @click.option(
     "--stage-deadline", type=_SECONDS, help="Pause when one backup takes longer (seconds)."
 )
@@ -108,7 +111,8 @@ def restore(
         looks.check(shows_otherwise=as_json or plain or dry_run)
     request = RestoreRequest(collection, target, upto, tables, sources, targets, on)
     if dry_run:
-        _dry_run(request, as_json)
+        with RefusalAsJson(wanted=as_json):
+            _dry_run(request, as_json)
         return
     code = restore_and_show(request, as_json, plain, journal, stage_deadline, deadline, looks)
     ctx.exit(code)
@@ -137,13 +141,14 @@ def restore_and_show(
 
     journal = Journal()
     with ExitStack() as stack:
+        refusal = stack.enter_context(RefusalAsJson(wanted=as_json))
         if journal_path is not None:
             journal_file = JournalFile(journal_path)
             stack.callback(journal_file.close)
             journal.subscribe(journal_file, details=True)
         if looks is not None:
             return _restore_in_view(
-                request, looks, journal, workers, as_json, plain, stage_deadline_s, deadline_s
+                request, looks, journal, workers, refusal, plain, stage_deadline_s, deadline_s
             )
         pool = ThreadPoolExecutor(1)
         # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
@@ -160,6 +165,7 @@ def restore_and_show(
         stack.callback(prepared.directory.close)
         stack.callback(prepared.log.close)
         display = choose_display(prepared, as_json=as_json, plain=plain)
+        refusal.is_over = True
         journal.subscribe(display)
         config = CoordinatorConfig(
             stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
@@ -176,7 +182,7 @@ def _restore_in_view(
     looks: Looks,
     journal: Journal,
     workers: WorkerNursery,
-    as_json: bool,
+    refusal: RefusalAsJson,
     plain: bool,
     stage_deadline_s: float | None,
     deadline_s: float | None,
@@ -189,7 +195,12 @@ def _restore_in_view(
         stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
     )
 
+    as_json = refusal.is_wanted
+    # A drill shows itself to those who look, and prepares inside: no JSON tells of it.
+    refusal.is_over = looks.is_drill
+
     def choose(prepared: Prepared) -> Display:
+        refusal.is_over = True
         return choose_display(prepared, as_json=as_json, plain=plain)
 
     return restore_in_view(request, looks, config, journal, workers, choose)

@@ -8,24 +8,26 @@ for each table and one for the whole: their fields are in `increstore.verificati
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import reader_may_leave, tell
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from increstore.verification.report import TableReport, VerificationReport
 
 
 @click.command(short_help="Compare restored tables with their chain.")
-@click.argument("target", type=click.Path(path_type=Path))
+@click.argument("target", type=PathArgument())
 @click.option(
     "--against",
     "collection",
-    type=click.Path(path_type=Path),
+    type=PathArgument(),
     required=True,
     metavar="COLLECTION",
     help="The backup collection that the target was restored from.",

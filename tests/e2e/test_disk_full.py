@@ -19,7 +19,14 @@ from increstore.protocol.coordinator import CoordinatorConfig, RestoreState
 from increstore.runtime.prepare import RestoreRequest
 from increstore.verification.verify import verify
 
-from .builders import Depot, assert_says, increstore_ends, restore_here, visible_rows
+from .builders import (
+    Depot,
+    assert_says,
+    increstore_ends,
+    json_lines,
+    restore_here,
+    visible_rows,
+)
 
 IMPATIENT = CoordinatorConfig(
     repeat_ns=200_000_000, backoff_ns=20_000_000, backoff_max_ns=40_000_000, retries_max=2
@@ -148,6 +155,16 @@ def test_the_command_says_what_is_full_and_what_to_do(varied: Depot, disk: Small
     again = increstore_ends("restore", varied.path, "--into", target, "--on", "tcp")
     assert again.code == 0, again.err
     assert visible_rows(target) == varied.expected[-1]
+
+
+@pytest.mark.parametrize("size", ["120k", "200k", "300k"])
+def test_json_ends_with_a_summary_whatever_could_not_be_written(varied, disk: SmallDisk, size):
+    disk.resize(size)
+    ended = increstore_ends("restore", varied.path, "--into", disk.path / "target", "--json")
+    summary = json_lines(ended.out)[-1]
+    assert (summary["event"], summary["exit_code"]) == ("summary", ended.code)
+    assert summary["state"] in ("refused", "stopped", "paused", "failed")
+    assert_says(" ".join(summary["problems"]), [str(disk.path), "free some space"])
 
 
 def test_a_journal_on_a_full_disk_is_told_as_such(varied: Depot, disk: SmallDisk, tmp_path: Path):
