@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 JOURNAL_FORMAT = 1
+JOURNAL_OPENED = "journal.opened"
+"""The first event of each run in a journal file; it has the format."""
 
 DETAIL_EVENTS = frozenset(
     {
@@ -136,7 +138,7 @@ class JournalFile:
         self._path = path
         if is_torn:
             self._file.write("\n")  # A run that was killed has left half a line.
-        self._write({"t": time.time(), "node": "journal", "event": "journal.opened",
+        self._write({"t": time.time(), "node": "journal", "event": JOURNAL_OPENED,
                      "format": JOURNAL_FORMAT})  # fmt: skip
 
     def __call__(self, event: JournalEvent) -> None:

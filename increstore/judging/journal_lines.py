@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from increstore.errors import JournalUnreadable
+from increstore.journal import JOURNAL_FORMAT, JOURNAL_OPENED
 from increstore.judging.journal_text import journal_lines, readable, what_it_is
 from increstore.protocol.topology import COORDINATOR
 
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FORMAT = 1
-OPENED = "journal.opened"
 _SET_BACK_NS = 1_000_000
 _FACT_WIDTH = 44
 
@@ -65,14 +64,16 @@ def read_runs(path: Path) -> list[JournalRun]:
     half: tuple[int, str] | None = None
     for number, text in _full_lines(path):
         line = _parse(path, number, text)
-        if half is not None and not (isinstance(line, JournalLine) and line.event == OPENED):
+        if half is not None and not (
+            isinstance(line, JournalLine) and line.event == JOURNAL_OPENED
+        ):
             raise JournalUnreadable(half[1])
         if isinstance(line, str):
             half = (number, line)
             torn[len(runs)] = number
             continue
         half = None
-        if line.event == OPENED:
+        if line.event == JOURNAL_OPENED:
             _require_format(path, line)
             runs.append([])
         elif not runs:
@@ -81,8 +82,8 @@ def read_runs(path: Path) -> list[JournalRun]:
             runs[-1].append(line)
     if not runs:
         no_journal = (
-            f"{path}: line 1 is no {OPENED!r}; expected the journal of a run, as `--journal FILE` "
-            "writes it (the lines of `--json` are not enough to judge by)"
+            f"{path}: line 1 is no {JOURNAL_OPENED!r}; expected the journal of a run, as "
+            "`--journal FILE` writes it (the lines of `--json` are not enough to judge by)"
         )
         raise JournalUnreadable(no_journal if half is None else half[1])
     return [
@@ -117,10 +118,10 @@ def _short(value: object) -> str:
 
 def _require_format(path: Path, opened: JournalLine) -> None:
     number = opened.facts.get("format")
-    if number != FORMAT:
+    if number != JOURNAL_FORMAT:
         raise JournalUnreadable(
             f"{path}: line {opened.number}: the journal has format {number}; this version reads "
-            f"format {FORMAT}; use the version that wrote it"
+            f"format {JOURNAL_FORMAT}; use the version that wrote it"
         )
 
 

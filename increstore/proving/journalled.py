@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from increstore.errors import JournalUnreadable, StorageFailed
-from increstore.journal import JOURNAL_FORMAT
+from increstore.journal import JOURNAL_FORMAT, JOURNAL_OPENED
 from increstore.judging.journal_text import journal_lines
 from increstore.proving.simulated import verdict_of
 from increstore.scenario.load import parse_scenario, read_text
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from increstore.proving.tasks import Task
     from increstore.proving.verdict import Verdict
 
-OPENED = "journal.opened"
 CONTEXT_LINES = 5
 """Lines shown before the first that differs."""
 
@@ -47,7 +46,7 @@ class Recorded:
         found: dict[str, Any] = {
             "t": 0,
             "node": "journal",
-            "event": OPENED,
+            "event": JOURNAL_OPENED,
             "format": JOURNAL_FORMAT,
             "mode": "simulation",
             "scenario": self.scenario,
@@ -111,8 +110,8 @@ def read_recorded(path: Path) -> Recorded:
     recorded = _recorded(found) if isinstance(found, dict) else None
     if recorded is None:
         raise JournalUnreadable(
-            f"{path}: line 1 is not that of a simulated run's journal (expected {OPENED!r} with "
-            "scenario, text and seed); only journals that `increstore run --on simulation "
+            f"{path}: line 1 is not that of a simulated run's journal (expected "
+            f"{JOURNAL_OPENED!r} with scenario, text and seed); only journals that `increstore run --on simulation "
             "--journal FILE` has written can be run again"
         )
     if found.get("format") != JOURNAL_FORMAT:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from increstore.protocol.topology import COORDINATOR
+
 if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
 
-COORDINATOR = "coordinator"
 Facts = dict[str, Any]
 
 

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from increstore.errors import JournalUnreadable
-from increstore.journal import DETAIL_EVENTS, JOURNAL_FORMAT, JournalEvent
+from increstore.journal import DETAIL_EVENTS, JOURNAL_FORMAT, JOURNAL_OPENED, JournalEvent
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,7 +188,7 @@ class JournalReel:
 
     def _require_format(self, event: JournalEvent) -> None:
         found = event.facts.get("format", JOURNAL_FORMAT)
-        if event.name == "journal.opened" and found != JOURNAL_FORMAT:
+        if event.name == JOURNAL_OPENED and found != JOURNAL_FORMAT:
             raise JournalUnreadable(
                 f"{self._path}: the journal has format {found}; this version reads format "
                 f"{JOURNAL_FORMAT}; use the version that wrote it"
