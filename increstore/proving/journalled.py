@@ -111,8 +111,8 @@ def read_recorded(path: Path) -> Recorded:
     if recorded is None:
         raise JournalUnreadable(
             f"{path}: line 1 is not that of a simulated run's journal (expected "
-            f"{JOURNAL_OPENED!r} with scenario, text and seed); only journals that `increstore run --on simulation "
-            "--journal FILE` has written can be run again"
+            f"{JOURNAL_OPENED!r} with scenario, text and seed); only journals that `increstore run "
+            "--on simulation --journal FILE` has written can be run again"
         )
     if found.get("format") != JOURNAL_FORMAT:
         raise JournalUnreadable(
