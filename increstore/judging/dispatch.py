@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from increstore.judging.history import CANCELLED, COMPLETED, FAILED
 from increstore.protocol import messages as m
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     Checks: TypeAlias = tuple[Callable[..., None], ...]
     ChecksOf: TypeAlias = Callable[[str], Checks]
 
+_HAS_ENDED = (FAILED, CANCELLED, COMPLETED)
 _NEVER_SCANS = (m.Reason.UNKNOWN_RESTORE, m.Reason.UNKNOWN_SHARD)
 
 
@@ -290,6 +292,8 @@ def _refused(truth: Truth) -> Tell:
         scan = message.scan
         if message.restore != truth.restore and scan is None:
             return
+        if message.reason is m.Reason.STALE_GENERATION:
+            _learn_who_commands(truth, sender, receiver, message.generation)
         if scan is not None:
             if message.reason in _NEVER_SCANS and sender == scan.source:
                 key = (scan.source, scan.incremental, scan.attempt)
@@ -300,6 +304,17 @@ def _refused(truth: Truth) -> Tell:
             history.asked.pop(sender, None)
 
     return tell
+
+
+def _learn_who_commands(truth: Truth, sender: str, receiver: str, generation: int) -> None:
+    """A coordinator is told that it was overtaken; one that has ended is only told that shards do
+    no more for it, as it has asked of them."""
+    history = truth.by_generation.get(generation)
+    if history is None or truth.histories.get(receiver) is not history:
+        return  # Another one's question: every coordinator hears what is said to any.
+    if history.generation == generation and history.halt in _HAS_ENDED:
+        return
+    truth.overtaken.setdefault(generation, sender)
 
 
 def _hear_seal(truth: Truth, target: Target, message: m.IncrementalSealed) -> None:

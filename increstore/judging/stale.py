@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from increstore.judging.completion import is_same
 from increstore.judging.history import CANCELLED, COMPLETED
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from increstore.judging.streams import Source, Stream, Target
     from increstore.protocol.messages import (
         ApplyChanges,
+        CancelRestore,
         CompletionNotification,
+        Finalize,
         OpenStream,
         ScanId,
         ScanProgress,
+        SealIncremental,
+        StartScan,
         StreamEvidence,
     )
     from increstore.protocol.records import GenerationSeen, ScanReported
+
+    Order: TypeAlias = StartScan | SealIncremental | Finalize | CancelRestore
 
 
 class Stale(Monitor):
@@ -196,4 +202,37 @@ class Stale(Monitor):
                 "S8", now, source.name,
                 f"it goes on for generation {generation}, and was told to stop by generation "
                 f"{source.cancelled}",
+            )  # fmt: skip
+
+    @invariant("S9", "overtaken-falls-silent", "recorded *")
+    def overtaken_falls_silent(self, now: int, history: History, record: Any) -> None:
+        """Once a newer coordinator has begun, an older one records nothing more: the log is the
+        newer one's. And once a shard has told a coordinator that it obeys a newer one, it asks and
+        tells nobody anything any more."""
+        for other in self.truth.histories.values():
+            if other.generation > history.generation:
+                raise self.violated(
+                    "S9", now, history.name,
+                    f"{type(record).__name__} was recorded by generation {history.generation} "
+                    f"after generation {other.generation} had begun",
+                )  # fmt: skip
+        if not history.must_begin:  # A new life is of another generation.
+            self._require_not_overtaken(now, history.name, history.generation, "recorded", record)
+
+    @part_of("S9", "sent StartScan", "sent SealIncremental", "sent Finalize", "sent CancelRestore")
+    def overtaken_asks_nothing(
+        self, now: int, history: History, receiver: str, message: Order
+    ) -> None:
+        name = history.name
+        self._require_not_overtaken(now, name, message.generation, f"sent {receiver}", message)
+
+    def _require_not_overtaken(
+        self, now: int, name: str, generation: int, did: str, what: Any
+    ) -> None:
+        teller = self.truth.overtaken.get(generation)
+        if teller is not None:
+            raise self.violated(
+                "S9", now, name,
+                f"generation {generation} {did} {type(what).__name__} after {teller} had told it "
+                "that it obeys a newer one",
             )  # fmt: skip

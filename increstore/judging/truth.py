@@ -50,6 +50,8 @@ class Truth:
         """Whose history a message of this generation rests on."""
         self.generation = 0
         """The highest ever recorded."""
+        self.overtaken: dict[int, str] = {}
+        """By generation, the shard that has told its coordinator that it obeys a newer one."""
         self.completed = -1
         """The highest incremental that any coordinator has ever completed."""
         self.is_published = False
@@ -159,6 +161,7 @@ class Truth:
         if type(record) is GenerationStarted:
             self.generation = max(self.generation, record.generation)
             self.by_generation[record.generation] = history
+            self.overtaken.pop(record.generation, None)
         elif type(record) is IncrementalCompleted:
             self.completed = max(self.completed, record.incremental)
         elif history.halt == COMPLETED:

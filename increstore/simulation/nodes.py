@@ -106,7 +106,7 @@ class SimulatedNode(ABC):
         if core is None:
             return
         self.core = core
-        self.world.director.came_up(self.address)
+        self.world.director.came_up(self.name)
         self.judge.started(self.world.now, self.name, self.life, core)
         if self.world.journal is not None:
             narrate_life(self.world.journal, self.name)
@@ -117,7 +117,7 @@ class SimulatedNode(ABC):
         if not self.is_up:
             return
         self.world.count_drops(self.core)
-        self.world.director.went_down(self.address)
+        self.world.director.went_down(self.name)
         self._end_life()
         self.core = None
         self._ready = None
@@ -209,7 +209,7 @@ class SimulatedNode(ABC):
         if event.__class__ is Received:
             # Only now: what waits for a node that is busy or paused has not been heard.
             message = event.message
-            self.judge.receipts[message.__class__](now, event.sender, self.address, message)
+            self.judge.receipts[message.__class__](now, event.sender, self.name, message)
         ready = core.step(self.clock(now) if self._has_drifted else now, event)
         self.judge.stepped(now, self.name, core, event, ready)
         if world.journal is not None:

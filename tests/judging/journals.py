@@ -55,6 +55,20 @@ after = { event = "incremental.started", incremental = 1 }
 outcome = "paused"
 """
 
+COUP = """
+[[fault]]
+kind = "usurp"
+after = { event = "incremental.started", incremental = 1 }
+delay = "1ms"
+[[fault]]
+kind = "disk"
+node = "targets"
+action = "slow"
+by = "900ms"
+times = 4
+after = { event = "incremental.started", incremental = 1 }
+"""
+
 
 @cache
 def lines_of(more: str = "", seed: int = 1) -> tuple[str, ...]:

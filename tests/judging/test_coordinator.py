@@ -147,17 +147,14 @@ def test_what_the_overtaken_coordinator_was_told_is_no_report_for_the_new_one():
         story.record_report(old)
 
 
-def test_an_overtaken_coordinator_has_a_history_of_its_own():
-    story = a_scanned_story()
-    old = story.report_of(S0)
-    story.say(S0, COORDINATOR, old)
+def test_an_overtaken_coordinator_goes_on_asking_from_the_history_that_it_knows():
+    story = a_reported_story()
     story.judge.usurped(story.after(), "coordinator that was")
     story.record(GenerationStarted(2, story.wall))
-    story.judge.recorded(
-        story.after(), "coordinator that was", RestorePaused("it was overtaken", story.wall)
-    )
     story.generation = 2
-    story.ask(S0)
+    story.see_generation(T0)
+    story.seal(T0)
+    story.send(COORDINATOR, T0, SealIncremental(RESTORE, 0, 1, streams_at(T0, 0)))
 
 
 def test_a_retry_and_a_restart_between_failure_and_retry_break_no_law():

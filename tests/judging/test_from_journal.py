@@ -13,6 +13,7 @@ from increstore.judging.from_journal import check_journal
 from increstore.judging.planless import HISTORY_LAWS
 
 from .journals import (
+    COUP,
     CRASHES,
     PAUSE,
     altered,
@@ -50,6 +51,22 @@ def test_a_paused_restore_and_its_reason_are_judged(tmp_path):
     assert verdict.violation is None
     assert verdict.ends == ["paused"]
     assert verdict.counts["L5"] > 0
+
+
+def test_a_coordinator_that_speaks_after_it_was_told_that_it_is_overtaken_is_noticed(tmp_path):
+    lines = list(lines_of(COUP))
+    told = place_of(
+        lines, "message.received", node="coordinator (overtaken)", reason="stale generation"
+    )
+    said = place_of(lines, "message.sent", kind="StartScan", generation=1, incremental=1)
+
+    sound = judged(tmp_path, lines)
+    verdict = judged(tmp_path, [*lines[: told + 1], lines[said], *lines[told + 1 :]])
+
+    assert (sound.violation, sound.counts["S9"] > 10) == (None, True)
+    assert verdict.violation is not None
+    assert verdict.violation.invariant == "S9 overtaken-falls-silent"
+    assert verdict.line == told + 2
 
 
 # --- Doctored.

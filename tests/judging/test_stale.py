@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import pytest
+
 from increstore.protocol.messages import (
     ApplyChanges,
     CancelRestore,
     Finalize,
     OpenStream,
+    Reason,
+    Refused,
     ScanProgress,
     SealIncremental,
+    StartScan,
 )
 from increstore.protocol.records import (
     GenerationStarted,
     RestoreCancelled,
     RestoreFailed,
+    RestorePaused,
     RestoreResumed,
 )
+from increstore.protocol.topology import COORDINATOR
 
 from .story import (
     RESTORE,
     S0,
+    S1,
     T0,
     Story,
     a_reported_story,
@@ -186,3 +194,73 @@ def test_s8_whoever_is_told_to_stop_by_the_past_goes_on():
     story.ask(S0).read(S0).open(T0, S0)
     story.hear("coordinator", S0, CancelRestore(RESTORE, 1))
     story.send_batch(1)
+
+
+# --- S9: two coordinators.
+
+OLDER = "coordinator that was"
+
+
+def a_story_of_two() -> Story:
+    """Incremental 0 is open; a second coordinator has taken over, and has begun."""
+    story = a_story().ask(S0)
+    story.judge.usurped(story.after(), OLDER)
+    story.record(GenerationStarted(2, story.wall))
+    story.generation = 2
+    return story
+
+
+def stale(generation=1, scan=None) -> Refused:
+    return Refused(RESTORE, generation, 0, scan, Reason.STALE_GENERATION, "it obeys generation 2")
+
+
+def test_s9_an_overtaken_coordinator_records_after_the_newer_one_has_begun():
+    story = a_story_of_two()
+    with caught("S9", "RestorePaused was recorded by generation 1 after generation 2 had begun"):
+        story.record(RestorePaused("the operator asked for it", story.wall), node=OLDER)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        StartScan(scan_id(), 1),
+        SealIncremental(RESTORE, 0, 1, ()),
+        Finalize(RESTORE, 1),
+        CancelRestore(RESTORE, 1),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_s9_a_coordinator_that_was_told_that_it_is_overtaken_speaks_again(message):
+    story = a_story(only=("S9",)).ask(S0)
+    story.hear(S0, COORDINATOR, stale(scan=scan_id()))
+    with caught("S9", "generation 1 sent orders/s0", f"after {S0} had told it"):
+        story.send(COORDINATOR, S0, message)
+
+
+def test_s9_a_coordinator_that_was_told_that_it_is_overtaken_records_again():
+    """From its own journal alone: nobody else is to be seen in it."""
+    story = a_story().ask(S0)
+    story.hear(T0, COORDINATOR, stale())
+    with caught("S9", "generation 1 recorded RestorePaused after orders/t0 had told it"):
+        story.record(RestorePaused("the operator asked for it", story.wall))
+
+
+def test_s9_what_another_coordinator_is_told_does_not_silence_this_one():
+    story = a_story_of_two()
+    story.hear(S0, COORDINATOR, stale(generation=1))
+    story.send(COORDINATOR, S1, StartScan(scan_id(S1), 1))
+
+
+def test_s9_a_refusal_after_its_own_failure_does_not_keep_a_coordinator_from_saying_so():
+    story = a_story().ask(S0)
+    story.record(RestoreFailed("a bad day", story.wall))
+    story.say(COORDINATOR, S0, CancelRestore(RESTORE, 1))
+    story.hear(S0, COORDINATOR, stale(scan=scan_id()))
+    story.say(COORDINATOR, S1, CancelRestore(RESTORE, 1))
+
+
+def test_s9_the_next_life_begins_under_a_generation_of_its_own():
+    story = a_story().ask(S0)
+    story.hear(S0, COORDINATOR, stale(scan=scan_id()))
+    story.restart_coordinator()
+    story.ask(S0)

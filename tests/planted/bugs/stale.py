@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.planted.bug import Bug
 from tests.planted.bugs.places import (
     COORDINATOR,
+    DESK,
     FENCE,
     LEDGER,
     SCAN_PHASE,
@@ -43,6 +44,11 @@ _OBEYS_EVERY_GENERATION = (
         "objection = self._fence.objection(restore, max(generation, self.generation))",
     ),
     Edit(f"{FENCE}.adopt", "assert generation >= self.generation", "pass"),
+)
+_LOG_TAKES_EVERYTHING = Edit(
+    "increstore.simulation.coordinator:SimulatedCoordinator.fate_of_write",
+    "self.disk.written != self._known",
+    "False",
 )
 
 BUGS = (
@@ -216,5 +222,43 @@ BUGS = (
         ),
         own("power"),
         ("S4",),
+    ),
+    Bug(
+        "an overtaken coordinator goes on asking",
+        _GROUP,
+        "A coordinator that is told of a newer one takes the refusal for one of no account.",
+        (
+            Edit(
+                f"{DESK}.hear_fencing",
+                'self.superseded = f"another coordinator has taken over ({sender}: '
+                '{refused.detail})"',
+                "pass",
+            ),
+        ),
+        own("two_coordinators"),
+        ("S9",),
+    ),
+    Bug(
+        "an overtaken coordinator takes itself for restarted",
+        _GROUP,
+        "A coordinator that is told of a newer one begins a generation to be obeyed again.",
+        (
+            Edit(
+                f"{COORDINATOR}._hear",
+                "and self._desk.hear_fencing(sender, message):\n        pass",
+                "and message.reason.value == 'stale generation':\n        self._start_generation()",
+            ),
+            _LOG_TAKES_EVERYTHING,
+        ),
+        own("two_coordinators"),
+        ("S9",),
+    ),
+    Bug(
+        "an overtaken coordinator writes on",
+        _GROUP,
+        "The log takes what a coordinator records that does not know its newest record.",
+        (_LOG_TAKES_EVERYTHING,),
+        shipped("usurped_coordinator"),
+        ("S9",),
     ),
 )
