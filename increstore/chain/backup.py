@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from increstore.chain.digest import rows_digest
+from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.names import check_table_names
 from increstore.chain.schema import OP_COLUMN, SET_COLUMN, schema_step
 from increstore.chain.snapshot import Snapshot, TableRules, read_snapshot
-from increstore.chain.state import DIGEST_MASK, differences, state_rows
+from increstore.chain.state import differences, state_rows
 from increstore.chain.validate import require_valid
 from increstore.chain.writer import BackupWriter, FileLimits, State, TableChanges
 from increstore.errors import UsageError

@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from increstore.chain.schema import TableSchema
 
 
+DIGEST_MASK = MODULUS - 1
+"""A sum of digests is cut to 64 bits by it."""
+
 CHUNK_ROWS = 16384
 """Rows hashed at once: the temporaries of a chunk stay in the processor's cache."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from increstore.chain.difference import diff
-from increstore.chain.digest import rows_digest
+from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.keys import Key, cut, key_of_row
 from increstore.chain.layout import FoldLayout, align
 from increstore.chain.merge import merge
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from increstore.chain.collection import BackupChain
     from increstore.chain.plan import Page, TableStep
     from increstore.chain.schema import TableSchema
-
-DIGEST_MASK = (1 << 64) - 1
 
 
 def state_rows(chain: BackupChain, table: str) -> Iterator[pa.RecordBatch]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from increstore.chain.collection import BackupChain, Collection
-from increstore.chain.digest import rows_digest
+from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.manifest import FORMAT, MANIFEST_NAME, ColumnEntry, Manifest, TableEntry
 from increstore.chain.names import Kind, check_table_names, next_backup_name
 from increstore.chain.staging import locked, partial_folder, publish, write_durably
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from increstore.chain.schema import TableSchema
 
 __all__ = ["BackupWriter", "FileLimits", "State", "TableChanges", "TableWriter", "write_backup"]
-
-DIGEST_MASK = (1 << 64) - 1
 
 
 @dataclass(frozen=True, slots=True)

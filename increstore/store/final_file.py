@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from increstore.chain.digest import rows_digest
+from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.files import make_directories, sync_directory
 from increstore.chain.merge import merge
 from increstore.store.files import TEMPORARY_SUFFIX, begin_write_back, told_as_storage_failed
@@ -26,7 +26,6 @@ _READ_ROWS = 65_536
 _SAMPLE_BYTES = 65_536
 _SHRUNK_AT_MOST = 0.5
 _WRITE_ROWS = 65_536  # Values encoded in one go; the usual 1024 cost a tenth more time.
-_DIGESTS = 1 << 64
 
 
 class FinalFile:
@@ -150,7 +149,7 @@ def write_final_rows(
             if batch.num_rows:
                 file.add(batch)
                 rows += batch.num_rows
-                digest = (digest + rows_digest(batch, layout.schema)) % _DIGESTS
+                digest = (digest + rows_digest(batch, layout.schema)) & DIGEST_MASK
         if rows or even_if_empty:
             return rows, digest, file.finish()
         file.discard()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from increstore.chain.digest import rows_digest
+from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.fold import FoldLayout, align
 from increstore.chain.merge import merge
 from increstore.errors import LocalProtocolError
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from increstore.protocol.ready import ApplyBatch
     from increstore.protocol.target_state import TargetState
     from increstore.store.seam import StoreLayout
-
-_DIGESTS = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class MemoryStore:
                     f"{self._ledger.open_incremental()} was sealed"
                 )
             batches = list(merge(self._runs, self._fold, as_rows=True))
-            digest = sum(rows_digest(batch, self._layout.final) for batch in batches) % _DIGESTS
+            digest = sum(rows_digest(batch, self._layout.final) for batch in batches) & DIGEST_MASK
             self._final = (batches, sum(batch.num_rows for batch in batches), digest)
         return self._final[1:]
 
