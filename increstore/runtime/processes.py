@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from increstore.runtime.spawn import WorkerNursery
 
 LINE_BYTES_MAX = 64 << 20
+"""Far beyond anything that a worker says in one line."""
 RESTARTS_MAX = 5
+"""How often one worker is made again: what kills it each time will go on to do so."""
 RESTART_DELAY_S = 0.5
 
 Address = tuple[str, int]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from increstore.transport.seam import Endpoint
 
 PAGE_BYTES_GUESS = 8 << 20
+"""What a page is counted as while it is read, when nobody knows its size yet."""
 
 PAGES_AHEAD_MAX = 2
 """Pages of later incrementals that a source shard reads before it is asked for them."""

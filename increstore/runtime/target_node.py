@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from increstore.transport.seam import Endpoint
 
 GROUP_BATCHES_MAX = 32
+"""Batches that one sync makes durable."""
 RESTART_DELAY_S = 0.5
+"""Before a target whose store has failed begins anew: what failed it may pass meanwhile."""
 
 
 class Threads:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from increstore.simulation.world import World
 
 OVERTAKEN = "coordinator (overtaken)"
-SECOND = "coordinator (second restore)"
+OTHER_COORDINATOR = "coordinator (second restore)"
 
 
 class Unjudged:
@@ -130,7 +130,7 @@ def _usurp(world: World) -> None:
 
 def _start_second_restore(world: World) -> None:
     """Somebody starts another restore into the same shards: each of them must refuse it."""
-    second = SimulatedCoordinator(world, SECOND)
+    second = SimulatedCoordinator(world, OTHER_COORDINATOR)
     second.topology = replace(world.topology, restore="restore-2")
     second.fingerprint = "another-plan"
     second.judge = Unjudged()

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from increstore.simulation.world import World
 
 RECONNECT_NS = 50 * MS
+"""How long a broken stream stays away."""
 FRAMES_KEPT_MAX = 1 << 14
 """Frames that are not read again when they come again: about 1 kB each."""
 

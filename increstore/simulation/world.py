@@ -42,6 +42,7 @@ MOMENTS_MAX = 200_000
 AFTERMATH_NS = 20 * SECOND
 """How long after the end the world goes on, for what is still on its way."""
 CRASH_RESTART_NS = 100 * MS
+"""After so long a node is started again that a forced crash has ended."""
 
 
 class World(Timeline):

@@ -41,6 +41,7 @@ _RECORD_PREAMBLE = struct.Struct("<4sIIQQQQ")
 PREAMBLE_BYTES = _RECORD_PREAMBLE.size
 _CHECKSUM_AT = PREAMBLE_BYTES - 8
 AREA_BYTES_MAX = 64 << 20
+"""A length beyond it is damage, and not believed."""
 _MODULUS = 1 << 64
 _ZEROS = bytes(ALIGNMENT)
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 PAYLOAD_BYTES_MAX = 64 << 20
 STAGING_BYTES = 64 << 10
+"""Read in one go while no payload is awaited: small frames come many at a time."""
 FRAME_VERSION = 1
 
 _MAGIC = b"\xd1\x5c"  # Not text, and no prefix of HTTP, TLS or SSH.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 GATHERED_BUFFERS_MAX = 256
 GATHERED_BYTES_MAX = 4 << 20
+"""What one system call is given, in so many buffers at the most."""
 
 
 class Outbox:

@@ -162,6 +162,7 @@ async def first_to_break(*parts: Callable[[], Awaitable[None]]) -> Exception | N
 
 
 LOOKS_PER_SILENCE = 4
+"""So many times in the longest silence that is borne, somebody looks whether it is one."""
 
 
 class Listener:

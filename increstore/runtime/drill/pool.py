@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from increstore.scenario.actions import Crash, Pause
 
 DEATH_MS_MAX = 5_000
+"""How long a killed process is waited for."""
 
 
 @dataclass(slots=True)

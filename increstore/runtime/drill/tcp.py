@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from increstore.scenario.actions import Crash, Pause
 
 PROCESSES_MAX = 12
+"""Half of them for sources: each takes a moment to start, and room for what it imports."""
 
 
 class TcpStage(LocalStage):
