@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,8 +24,24 @@ if TYPE_CHECKING:
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALLED = 128
 """Exit codes above it tell of a signal."""
+HUNG_UP = SIGNALLED + signal.SIGHUP
 WAIT_S_MAX = 30.0
 """How long an engine is waited for after a signal; a person sees it and may leave at once."""
+
+
+HANG_UP_S = 5.0
+"""How long Textual may take to leave a terminal that is not there any more."""
+
+
+def end_for_sure(code: int, after_s: float = HANG_UP_S) -> None:
+    """End the process with this code when it has not ended by then.
+
+    Textual's writing thread dies with the terminal, and what is written then may wait for ever for
+    room in its queue. The engine has been stopped before, and there is nobody left to be told.
+    """
+    watchdog = Timer(after_s, os._exit, (code,))
+    watchdog.daemon = True
+    watchdog.start()
 
 
 class Endings:
@@ -56,7 +74,10 @@ class Endings:
             return
         self._leaves_with, self._leaves_since = code, monotonic()
         self.begin_leaving()
-        self.leave_when_ended()
+        if code == HUNG_UP:  # There is nobody to be shown anything, and nothing to write it on.
+            self._go()
+        else:
+            self.leave_when_ended()
 
     def leave_when_ended(self) -> None:
         """Go, if leaving has begun and nothing has to be waited for (any more)."""
@@ -74,6 +95,8 @@ class Endings:
     def _go(self) -> None:
         self._has_left = True
         self.on_leaving()
+        if self._leaves_with == HUNG_UP:
+            end_for_sure(HUNG_UP)
         cast("App[Any]", self).exit(return_code=self._leaves_with or 0)
 
     def fail(self, error: BaseException) -> None:

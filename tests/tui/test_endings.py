@@ -50,6 +50,16 @@ def test_a_window_that_is_closed_ends_the_program():
         assert terminal.ends() == 128 + signal.SIGHUP
 
 
+def test_a_program_that_cannot_leave_a_terminal_that_is_gone_ends_all_the_same():
+    """Textual writes into a queue that nobody empties any more: about one closing in twenty."""
+    stuck = (
+        "import threading; from increstore.tui.endings import end_for_sure; "
+        "end_for_sure(129, after_s=0.05); threading.Event().wait()"
+    )
+
+    assert subprocess.run([sys.executable, "-c", stuck], cwd=ROOT, timeout=30).returncode == 129
+
+
 @pytest.mark.parametrize("where", ["start", "drain", "stop"])
 def test_an_engine_that_fails_is_heard_of_once_the_terminal_is_back(where):
     with Terminal("tests.tui.failing", where) as terminal:

@@ -31,7 +31,7 @@ def test_leaving_shows_at_once_which_shard_makes_what_durable():
             text = await d.text()
 
             assert engine.told.is_set()
-            assert "leaving: the restore was told to stop 0." in text
+            assert "leaving: told to stop 0." in text
             assert "orders/t0: its final rows" in text
             assert "orders/t1" not in text.partition("leaving:")[2].partition("at once")[0]
 
@@ -93,7 +93,7 @@ def test_a_second_ctrl_c_gives_the_terminal_back_and_ends_with_the_code_of_a_pau
     with Terminal("tests.tui.lingering", str(LONG_S)) as terminal:
         terminal.wait_for("finalizing")
         terminal.press("\x03")
-        terminal.wait_for("leaving: the restore")
+        terminal.wait_for("leaving: told")
         terminal.press("\x03")
 
         assert terminal.ends() == 7
@@ -107,18 +107,26 @@ def test_an_engine_that_ends_soon_is_waited_for():
     with Terminal("tests.tui.lingering", "0.5") as terminal:
         terminal.wait_for("finalizing")
         terminal.press("q")
-        terminal.wait_for("leaving: the restore")
+        terminal.wait_for("leaving: told")
 
         assert terminal.ends() == 0
         assert terminal.is_given_back()
         assert "the engine has ended" in terminal.after
 
 
+def test_a_window_that_is_closed_waits_for_the_engine_though_nothing_can_be_shown():
+    with Terminal("tests.tui.lingering", "2") as terminal:
+        terminal.wait_for("finalizing")
+        terminal.hang_up()
+
+        assert terminal.ends() == 128 + signal.SIGHUP
+
+
 def test_a_second_signal_does_not_wait_either():
     with Terminal("tests.tui.lingering", str(LONG_S)) as terminal:
         terminal.wait_for("finalizing")
         terminal.process.send_signal(signal.SIGTERM)
-        terminal.wait_for("leaving: the restore")
+        terminal.wait_for("leaving: told")
         terminal.process.send_signal(signal.SIGTERM)
 
         assert terminal.ends() == 128 + signal.SIGTERM

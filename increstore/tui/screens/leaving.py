@@ -43,12 +43,12 @@ def leaving_text(view: ClusterView, waited_s: float) -> str:
     named = works[:NAMED_MAX]
     if len(works) > NAMED_MAX:
         named.append(f"and {len(works) - NAMED_MAX} other targets")
+    told = f"leaving: told to stop {waited_s:.1f} s ago; it waits until"
     return "\n".join(
         [
-            f"leaving: the restore was told to stop {waited_s:.1f} s ago, and ends first what",
-            "it has begun to make durable:",
-            *(f"  {line}" for line in named or ["its shards and their files are closed"]),
-            "q or Ctrl-C leaves at once: nothing durable is lost, the same command goes on.",
+            f"{told} this is durable:" if named else f"{told} shards and files are closed",
+            *(f"  {line}" for line in named),
+            "q or Ctrl-C leaves at once; the same command goes on from what is durable",
         ]
     )
 
