@@ -6,6 +6,7 @@
     TARGET/.increstore/coordinator.db     the coordinator's history
     TARGET/.increstore/shards/<shard>/    one target shard's working files
     TARGET/.increstore/staged/<table>/    final rows nobody reads yet
+    TARGET/.increstore/publication.json   the tables whose renames have begun
 
 The kernel releases the lock when its process ends, however it ends.
 """

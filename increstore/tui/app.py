@@ -73,10 +73,8 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
         self.selected_fault: str | None = None
         self.event_filter = EventFilter()
         self.follows_tail = True
-        self.is_frozen = False
-        """The view stands still (at `history_index`) while the world goes on."""
         self.history_index: int | None = None
-        """How many events the painted view has seen; None: all of them, live."""
+        """How many events the painted view has seen, while the world goes on; None: all, live."""
         self._past: tuple[int, ClusterView] | None = None
         self._painted: tuple[object, ...] | None = None
         self._ticks = ticks
@@ -116,7 +114,6 @@ class WatchApp(Endings, Palette, TimeActions, ViewActions, FaultActions, App[obj
         """Paint the moment after so many events; None: live again."""
         total = len(self.history)
         self.history_index = None if index is None else min(max(index, 0), total)
-        self.is_frozen = self.history_index is not None
         self._painted = None
         self.paint()
 
