@@ -20,6 +20,7 @@ from increstore.scenario.actions import DiskFault, Fate, FaultEvent, PageFault
 from increstore.scenario.ambient import Ambient
 from increstore.scenario.compiled import CompiledScenario, compile_fault, compile_scenario
 from increstore.scenario.fates import Fates
+from increstore.scenario.faults import OperatorFault
 from increstore.scenario.stage import live_fault
 
 if TYPE_CHECKING:
@@ -141,6 +142,16 @@ class Director:
     def next_due(self) -> int | None:
         """When `due` has something next; None: never, unless something is observed."""
         return self._timeline[0][0] if self._timeline else None
+
+    def expects(self, verb: str) -> bool:
+        """Whether a person is to say this, at a moment that is known already."""
+        begins = [what for _, _, what in self._timeline]
+        return any(
+            isinstance(fault.spec, OperatorFault)
+            and fault.spec.verb == verb
+            and fault.begin in begins
+            for fault in self.faults
+        )
 
     def due(self, now: int) -> list[a.Action]:
         """What a driver must do now, in this order."""

@@ -295,10 +295,11 @@ class World(Timeline):
         return found
 
     def coordinator_ended(self, node: SimulatedCoordinator) -> None:
-        """The coordinator says that it is over: the command ends, unless a person resumes it."""
+        """The coordinator says that it is over: the command ends, unless a person resumes it: by a
+        word to this very coordinator, or by the same command again."""
         core = node.core
         state, reason = core.state, core.reason
-        if state is RestoreState.PAUSED and self._resumes():
+        if state is RestoreState.PAUSED and (self.director.expects("resume") or self._resumes()):
             return
         self._end(state, reason)
 

@@ -238,6 +238,34 @@ at = "6s"
     assert {outcome.state for outcome in outcomes} == {"completed"}
 
 
+def test_a_resume_whose_moment_is_known_finds_the_paused_coordinator_still_there():
+    """Nobody gives the command again: it goes on in the same life, under the same generation."""
+    setting = a_setting(
+        '[[fault]]\nkind = "operator"\nverb = "pause"\n'
+        'after = { event = "incremental.started", incremental = 1 }\n'
+        '[[fault]]\nkind = "operator"\nverb = "resume"\n'
+        'after = { event = "restore.paused" }\ndelay = "200ms"\n'
+    )
+
+    outcome, events = events_of(setting)
+
+    at = {event.name: event.at for event in events}
+    assert (outcome.state, outcome.violation) == ("completed", None)
+    assert at["restore.resumed"] - at["restore.paused"] >= 200_000_000
+    assert sum(event.name == "coordinator.started" for event in events) == 1
+    assert outcome.tables == setting.workload.model.rows_after(3)
+
+
+def test_a_resume_that_waits_for_something_to_happen_first_does_not_keep_a_paused_command():
+    setting = a_setting(
+        '[[fault]]\nkind = "operator"\nverb = "pause"\nat = "10ms"\n'
+        '[[fault]]\nkind = "operator"\nverb = "resume"\n'
+        'after = { event = "restore.finalizing" }\n'
+    )
+
+    assert simulate(setting, 0).state == "paused"
+
+
 def test_a_coordinator_that_can_never_write_its_log_again_pauses_as_the_real_one_does():
     setting = a_setting(
         '[[fault]]\nkind = "disk"\nnode = "coordinator"\nop = "log"\naction = "enospc"\n'

@@ -91,6 +91,14 @@ BUGS = (
         ("L1",),
     ),
     Bug(
+        "a resume leaves alone what has failed",
+        _GROUP,
+        "A scan whose failure was reported during a pause is not tried again by the resume.",
+        (Edit(f"{SCAN_PHASE}.resumed", "self._failed.append(entry)", "pass"),),
+        shipped("resumed_without_a_restart"),
+        ("L1",),
+    ),
+    Bug(
         "a target that was overtaken is stuck",
         _GROUP,
         "A source that was fenced off keeps silent when the newer coordinator speaks to it.",
