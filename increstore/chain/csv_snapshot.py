@@ -2,6 +2,9 @@
 
 Fields follow RFC 4180: quotes double, quoted text may span lines. An empty field is NULL; a quoted
 empty field is the empty text in text columns and NULL in others.
+
+A file that was cut within quoted text would be read without complaint. So each is read with one row
+more, which comes out by itself only when the file does not end inside quotes.
 """
 
 from __future__ import annotations
@@ -15,13 +18,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
+from increstore.chain.table_writer import ROW_BYTES_MAX
 from increstore.errors import SnapshotRefused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 BLOCK_BYTES = 4 << 20
+LONG_BLOCK_BYTES = 72 << 20  # A row of 32 MiB of which every character is a quote, doubled.
 HEADER_BYTES_MAX = 1 << 20
+LAST_ROW = "the end (increstore added it)"
 
 
 def read_csv_as_text(path: Path) -> pa.Table:
@@ -31,13 +37,18 @@ def read_csv_as_text(path: Path) -> pa.Table:
     """
     names = _header_of(path)
     try:
-        return _read(path, names, threads=True)
-    except pa.ArrowInvalid:
-        pass
+        return _without_last_row(path, _read(path, names, BLOCK_BYTES, threads=True))
+    except pa.ArrowInvalid as error:
+        block_bytes = LONG_BLOCK_BYTES if _is_about_blocks(error) else BLOCK_BYTES
     try:
         # Once more on one thread: only then does the parser know the number of the record.
-        return _read(path, names, threads=False)
+        return _without_last_row(path, _read(path, names, block_bytes, threads=False))
     except pa.ArrowInvalid as error:
+        if _is_about_blocks(error):
+            raise SnapshotRefused(
+                f"{path}: a row takes at most {ROW_BYTES_MAX >> 20} MiB; one is longer, or has a "
+                "quote that is never closed; mend the file and run the same command again"
+            ) from error
         raise SnapshotRefused(
             f"{path}: {error} (the header is row 1; expected UTF-8 text, every row with "
             f"{len(names)} fields, quotes doubled inside quotes); mend the file and run the same "
@@ -85,12 +96,53 @@ def _header_of(path: Path) -> list[str]:
     return names
 
 
-def _read(path: Path, names: list[str], *, threads: bool) -> pa.Table:
+class _WithLastRow:
+    """The bytes of a stream, and then one row more, on a line of its own."""
+
+    closed = False
+
+    def __init__(self, stream: pa.NativeFile, columns: int, delimiter: str) -> None:
+        self._stream = stream
+        self._last = f"\n{LAST_ROW}{delimiter * (columns - 1)}\n".encode()
+
+    def read(self, size: int) -> bytes:
+        """As many bytes, unless it ends: without a line break the parser takes no short block."""
+        parts: list[bytes] = []
+        while size > 0 and (part := self._next(size)):
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+    def _next(self, size: int) -> bytes:
+        found: bytes = self._stream.read(size)
+        if not found:
+            found, self._last = self._last[:size], self._last[size:]
+        return found
+
+
+def _without_last_row(path: Path, table: pa.Table) -> pa.Table:
+    """Raises: SnapshotRefused when the last row is not the one that was added."""
+    rows = len(table) - 1
+    if rows < 0 or table.column(0)[rows].as_py() != LAST_ROW:
+        line = "the header row" if rows < 0 else f"the row on line {line_of(table, rows):,}"
+        raise SnapshotRefused(
+            f"{path}: ends inside quotes, which {line} opens; the file was cut, or a quote is "
+            "missing: mend it and run the same command again"
+        )
+    return table.slice(0, rows)
+
+
+def _is_about_blocks(error: pa.ArrowInvalid) -> bool:
+    return "straddl" in str(error)
+
+
+def _read(path: Path, names: list[str], block_bytes: int, *, threads: bool) -> pa.Table:
+    delimiter = _delimiter(path)
     with pa.input_stream(str(path), compression="detect") as stream:
         table = pacsv.read_csv(
-            stream,
-            read_options=pacsv.ReadOptions(block_size=BLOCK_BYTES, use_threads=threads),
-            parse_options=pacsv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True),
+            _WithLastRow(stream, len(names), delimiter),
+            read_options=pacsv.ReadOptions(block_size=block_bytes, use_threads=threads),
+            parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=pacsv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.string()),
                 null_values=[""],

@@ -10,6 +10,7 @@ need not be sorted.
 
 from __future__ import annotations
 
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 CSV_SUFFIXES = (".csv", ".tsv")
 COMPRESSED_SUFFIXES = (".zst", ".gz", ".bz2", ".lz4")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+OTHER_DELIMITERS = (";", "\t", "|")
 NEW_FULL = "or take a new full backup, which reads the types anew"
 
 
@@ -72,7 +74,12 @@ def read_snapshot(path: Path, rules: TableRules) -> Snapshot:
     Raises: SnapshotRefused naming the file, the place in it, what was expected and what to do.
     """
     try:
-        path.stat()  # Says "No such file" plainly; pyarrow would say it in its own words.
+        mode = path.stat().st_mode  # Says "No such file" plainly, and not in pyarrow's words.
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise SnapshotRefused(
+                f"{path}: is no regular file (expected one that can be read more than once); write "
+                "it to a file first"
+            )
         if _is_csv(path):
             return _read_csv(path, rules)
         if path.is_dir() or path.suffix.lower() in PARQUET_SUFFIXES:
@@ -227,6 +234,7 @@ def _check_names(path: Path, names: Sequence[str], rules: TableRules) -> None:
         if name not in names:
             raise SnapshotRefused(
                 f"{path}: no column {name!r}, which is in the key (columns: {', '.join(names)})"
+                f"{_delimiter_hint(names)}"
             )
     for name in rules.types:
         if name not in names:
@@ -234,6 +242,13 @@ def _check_names(path: Path, names: Sequence[str], rules: TableRules) -> None:
                 f"{path}: no column {name!r}, for which a type was given (columns: "
                 f"{', '.join(names)})"
             )
+
+
+def _delimiter_hint(names: Sequence[str]) -> str:
+    found = [mark for mark in OTHER_DELIMITERS if len(names) == 1 and mark in names[0]]
+    if not found:
+        return ""
+    return f"; its columns seem to be separated by {found[0]!r} (expected ',', or tabs in a .tsv)"
 
 
 def _column_order(names: Sequence[str], rules: TableRules) -> list[str]:

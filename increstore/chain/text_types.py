@@ -18,8 +18,8 @@ _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _TIMESTAMP = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?$"
 _TIMESTAMP_UTC = _TIMESTAMP[:-1] + "Z$"
-# A number with more digits than this may change when it becomes a double.
-_LONG_NUMBER = r"^-?[0-9]{17,}$"
+# A number with more digits than this may change when it becomes a double; zeros at its end do not.
+_LONG_NUMBER = r"^-?[0-9]{17,}$|^-?[0.]*[1-9](\.?[0-9]){16,}\.?[1-9]"
 
 _LADDER: tuple[tuple[str, pa.DataType], ...] = (
     (_INTEGER, pa.int64()),
@@ -64,9 +64,9 @@ def _keeps_values(values: pa.ChunkedArray, kind: pa.DataType) -> bool:
     if kind == pa.float64() and pc.any(pc.match_substring_regex(values, _LONG_NUMBER)).as_py():
         return False
     try:
-        pc.cast(values, kind)
+        _cast(values, kind)
     except pa.ArrowInvalid:
-        return False  # Such as an integer beyond 64 bits, or 30 February.
+        return False  # Such as an integer beyond 64 bits, 30 February, or 1e400.
     return True
 
 
@@ -109,7 +109,19 @@ def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         # Arrow reads a time of day only as a part of a timestamp.
         moments = pc.binary_join_element_wise("1970-01-01T", values, "")
         return pc.cast(pc.cast(moments, pa.timestamp(kind.unit)), kind)
-    return pc.cast(values, kind)
+    found = pc.cast(values, kind)
+    if pa.types.is_floating(kind):
+        _refuse_overflow(values, found)
+    return found
+
+
+def _refuse_overflow(values: pa.ChunkedArray, found: pa.ChunkedArray) -> None:
+    """Arrow makes an infinite number of one that is too large. Raises: pa.ArrowInvalid."""
+    infinite = pc.fill_null(pc.is_inf(found), False)
+    if pc.any(infinite).as_py():
+        said = pc.match_substring_regex(values.filter(infinite), "(?i)inf")
+        if not pc.all(said).as_py():
+            raise pa.ArrowInvalid("a number is too large for a floating point number")
 
 
 def _first_unfit(values: pa.ChunkedArray, kind: pa.DataType) -> int:

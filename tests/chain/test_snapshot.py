@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -58,6 +59,10 @@ def of_values(folder: Path, *values: str) -> Snapshot:
         (["9223372036854775807", "-9223372036854775808"], pa.int64()),
         (["9223372036854775808"], pa.string()),
         (["1", "2.5"], pa.float64()),
+        (["0.1", "1e400"], pa.string()),
+        (["0.5", "123456789012345678.99"], pa.string()),
+        (["0.5", "0.12345678901234567"], pa.float64()),
+        (["0.5", "2.50000000000000000000"], pa.float64()),
         (["1.0", "2.0"], pa.float64()),
         (["-0.5e-3", "1"], pa.float64()),
         (["0.5", "12345678901234567890"], pa.string()),
@@ -249,11 +254,64 @@ def test_a_null_in_a_key_is_named_with_its_line(tmp_path):
         ("id,v\n1,2\n3,4,5\n", r"Row #3: Expected 2 columns, got 3"),
         (b"id,v\n1,2\n3,\xff\n", "not UTF-8|invalid UTF8"),
         (b"id,\xff\n1,2\n", "not UTF-8"),
+        ('id,v\n1,"abc\n', "ends inside quotes"),
+        ('id,v\n1,"abc', "ends inside quotes"),
+        ('id,v\n1,"x\n2,y\n3,z\n', "ends inside quotes"),
+        ('id\na\n"b\n', "ends inside quotes"),
+        ("id;v\n1;2\n", "separated by ';'"),
     ],
 )  # fmt: skip
 def test_a_csv_that_cannot_be_read_is_refused_with_the_place(tmp_path, text, complaint):
     with pytest.raises(SnapshotRefused, match=complaint):
         read_text(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("id,v", []),
+        ("id,v\n", []),
+        ("id,v\n1,a", [(1, "a")]),
+        ('id,v\r\n1,"a\r\n"', [(1, "a\r\n")]),
+        ('id,v\n1,""""\n2,"\n"\n', [(1, '"'), (2, "\n")]),
+        ("id,v\r1,a\r2,b\r", [(1, "a"), (2, "b")]),
+        ("id,v\n1,\n", [(1, None)]),
+    ],
+)
+def test_a_file_may_end_as_it_likes(tmp_path, text, rows):
+    snapshot = read_text(tmp_path, text)
+    ids = column(snapshot, "id")
+    assert list(zip(ids, column(snapshot), strict=True)) == rows
+
+
+@pytest.mark.parametrize("mebibytes", [5, 20])
+def test_a_row_may_be_long(tmp_path, mebibytes):
+    long = "x" * (mebibytes << 20)
+    assert column(read_text(tmp_path, f"id,v\n1,a\n2,{long}\n3,b\n")) == ["a", long, "b"]
+
+
+def test_a_row_that_no_backup_takes_is_named(tmp_path):
+    with pytest.raises(SnapshotRefused, match="a row takes at most 32 MiB"):
+        read_text(tmp_path, f"id,v\n1,{'x' * (150 << 20)}\n")
+
+
+def test_quotes_that_swallow_a_large_file_are_told_as_such(tmp_path):
+    with pytest.raises(SnapshotRefused, match="ends inside quotes"):
+        read_text(tmp_path, 'id,v\n1,"\n' + "2,abc\n" * 1_000_000)
+
+
+def test_a_pipe_is_no_snapshot_since_it_is_read_twice(tmp_path):
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(SnapshotRefused, match="is no regular file"):
+        read(tmp_path / "t.csv")
+
+
+@pytest.mark.parametrize("value", ["1e400", "-1E999"])
+def test_a_number_that_no_double_holds_does_not_become_infinite(tmp_path, value):
+    schema = remembered(id=ID, v=pa.float64())
+    assert column(read_text(tmp_path, "id,v\n1,-inf\n", schema=schema)) == [float("-inf")]
+    with pytest.raises(SnapshotRefused, match=f"line 3, column 'v': '{value}'"):
+        read_text(tmp_path, f"id,v\n1,Infinity\n2,{value}\n", schema=schema)
 
 
 def test_bytes_that_are_no_text_are_found_far_into_a_file(tmp_path):
