@@ -13,6 +13,7 @@ import click
 
 from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import tell
+from increstore.cli.words import counted
 from increstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ TYPE_NAMES = {
     "keys",
     multiple=True,
     metavar="TABLE=COL[,COL]",
-    help="The key of a table; given with the full backup and remembered.",
+    help="The key of a table; given with the full backup and remembered. A name that holds a "
+    "comma stands in double quotes.",
 )
 @click.option(
     "--type",
@@ -103,7 +105,7 @@ def _sources(tables: Sequence[str], keys: Sequence[str], types: Sequence[str]) -
 
     files = _pairs(tables, "TABLE=FILE")
     key_columns = {
-        table: tuple(name.strip() for name in columns.split(","))
+        table: _key_columns(table, columns)
         for table, columns in _pairs(keys, "--key TABLE=COL[,COL]").items()
     }
     unknown = sorted(set(key_columns) - set(files))
@@ -114,6 +116,20 @@ def _sources(tables: Sequence[str], keys: Sequence[str], types: Sequence[str]) -
         TableSource(table, Path(file), key_columns.get(table), column_types[table])
         for table, file in files.items()
     ]
+
+
+def _key_columns(table: str, text: str) -> tuple[str, ...]:
+    """As in a CSV header: spaces around a name do not count, but those inside quotes do."""
+    import csv
+
+    [names] = csv.reader([text], skipinitialspace=True)
+    if '"' not in text:
+        names = [name.strip() for name in names]
+    if "" in names:
+        raise UsageError(f"--key {table}={text}: a column without a name")
+    if len(set(names)) < len(names):
+        raise UsageError(f"--key {table}={text}: a column is named twice")
+    return tuple(names)
 
 
 def _pairs(arguments: Iterable[str], form: str) -> dict[str, str]:
@@ -190,14 +206,9 @@ def _print_text(collection: Path, manifest: Manifest) -> None:
         if entry.change == "unchanged":
             text = "unchanged"
         elif entry.change == "full":
-            text = _count(entry.rows, "row")
+            text = counted(entry.rows, "row")
         else:
-            text = f"{_count(entry.upserts, 'upsert')}, {_count(entry.erases, 'erase')}"
-        size = size_text(sum(file.bytes for file in entry.files)) if entry.files else "no rows"
-        left = "" if entry.change == "full" else f", {entry.rows:,} rows now"
-        size = "" if entry.change == "unchanged" else f", {size}"
+            text = f"{counted(entry.upserts, 'upsert')}, {counted(entry.erases, 'erase')}"
+        size = f", {size_text(sum(file.bytes for file in entry.files))}" if entry.files else ""
+        left = "" if entry.change == "full" else f", {counted(entry.rows, 'row')} now"
         tell(f"  {name:<{width}}  {text}{size}{left}")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

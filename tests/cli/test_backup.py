@@ -79,6 +79,8 @@ def test_types_asked_for_are_kept(shop):
         (["--full", "t=@orders.csv", "t=@orders.csv", "--key", "t=id"], "given twice"),
         (["--full", "t=@orders.csv", "--key", "u=id"], "--key for table 'u', which has no"),
         (["--full", "t=@orders.csv", "--key", "t"], "not of the form --key TABLE=COL"),
+        (["--full", "t=@orders.csv", "--key", "t=id,id"], "--key t=id,id: a column is named twice"),
+        (["--full", "t=@orders.csv", "--key", "t=id,"], "--key t=id,: a column without a name"),
         (["--full", "t=@orders.csv"], "'t' has no key; give one: --key t=COLUMN"),
         (["--full", "t=@orders.csv", "--key", "t=id", "--type", "u.v=text"], "not TABLE.COL"),
         (["--full", "t=@orders.csv", "--key", "t=id", "--type", "t.v=blob"], "'blob' is not one"),
@@ -89,6 +91,21 @@ def test_arguments_that_cannot_work_are_told_and_nothing_is_made(shop, arguments
     with pytest.raises(UsageError, match=complaint):
         run(shop, *arguments)
     assert not shop.path.exists()
+
+
+def test_a_key_may_have_any_name_that_a_header_may_have(shop):
+    shop.snapshot('"a,b"," c ",v\n1,2,x\n', "odd.csv")
+    run(shop, "--full", "t=@odd.csv", "--key", 't="a,b", " c "')
+    assert shop.backup(0).manifest.tables["t"].key == ["a,b", " c "]
+
+
+def test_a_table_without_rows_is_said_to_have_none_once(shop):
+    shop.snapshot("id,v", "orders.csv")
+    result = run(shop, "--full", "t=@orders.csv", "--key", "t=id")
+    assert result.stderr.splitlines()[1] == "  t  0 rows"
+    shop.snapshot("id,v\n1,a\n", "orders.csv")
+    result = run(shop, "--incremental", "t=@orders.csv")
+    assert result.stderr.splitlines()[1].endswith(", 1 row now")
 
 
 def test_full_or_incremental_has_to_be_said(shop):
