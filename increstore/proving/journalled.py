@@ -16,7 +16,7 @@ from increstore.errors import JournalUnreadable, StorageFailed
 from increstore.journal import JOURNAL_FORMAT, JOURNAL_OPENED
 from increstore.judging.journal_text import journal_lines
 from increstore.proving.simulated import verdict_of
-from increstore.scenario.load import parse_scenario, read_text
+from increstore.scenario.load import parse_scenario, text_of
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
 
@@ -66,7 +66,7 @@ def run_with_journal(task: Task, path: Path) -> Verdict:
         from increstore.proving.real import run_real_task
 
         return run_real_task(task.scenario, task.seed, task.mode, journal=path)
-    text = read_text(Path(task.scenario))
+    text = text_of(Path(task.scenario))
     recorded = Recorded(task.scenario, text, task.seed, task.crash_at, None)
     return write_journal(recorded, path)
 

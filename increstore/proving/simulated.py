@@ -6,6 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from increstore.errors import IncrestoreError
 from increstore.proving.verdict import Failure, FailureKind, Verdict, find_failure
 from increstore.scenario.load import load_scenario
 from increstore.simulation.run import simulate, told_as_raised
@@ -85,7 +86,9 @@ def _is_spared(scenario: Scenario, outcome: SimulatedOutcome) -> bool:
 
 
 def crashed_verdict(path: str, mode: str, seed: int, error: BaseException) -> Verdict:
-    """The program itself failed in this run."""
+    """The program itself failed in this run, or could not even set it up."""
     what, says = told_as_raised(error)
     failure = Failure(FailureKind.CRASHED, what, says)
+    if isinstance(error, IncrestoreError):  # Expected, and it says all that there is to be said.
+        failure = Failure(FailureKind.CRASHED, what, str(error), error_code=error.exit_code)
     return Verdict(path, path, mode, seed, "running", says, failure, 0.0)

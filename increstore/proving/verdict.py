@@ -36,6 +36,8 @@ class Failure:
     says: str
     node: str = ""
     at_ns: int = 0
+    error_code: ExitCode = ExitCode.BUG
+    """Of CRASHED: what the error that was raised ends a command with."""
 
     @property
     def name(self) -> str:
@@ -48,7 +50,7 @@ class Failure:
         if self.kind is FailureKind.STALL:
             return ExitCode.DEADLINE
         if self.kind is FailureKind.CRASHED:
-            return ExitCode.BUG
+            return self.error_code
         return ExitCode.VERIFICATION_FAILED
 
     def as_json(self) -> dict[str, Any]:

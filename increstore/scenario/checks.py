@@ -67,11 +67,32 @@ def _workload(scenario: Scenario) -> Iterator[str]:
             )
     for both in sorted(set(workload.empty) & set(workload.delete_only)):
         yield f"[workload] incremental {both} is in empty and in delete_only; expected one of them"
+    if workload.collection is None and workload.damage is not None:
+        yield from _nothing_to_damage(workload)
     if workload.collection is not None:
         generated = WorkloadSpec(collection=workload.collection, damage=workload.damage)
         surplus = [name for name, value in workload if value != getattr(generated, name)]
         if surplus:
             yield f"[workload] {listed(surplus)}: a given collection is not generated; leave it out"
+
+
+BACKUPS_FOR = {"missing-table": 2, "missing-incremental": 3, "reordered": 3}
+"""Backups that a chain must have to be damaged so."""
+
+
+def _nothing_to_damage(workload: WorkloadSpec) -> Iterator[str]:
+    least = BACKUPS_FOR.get(str(workload.damage), 1) - 1
+    if workload.incrementals < least:
+        yield (
+            f'[workload] damage: "{workload.damage}" needs a chain of {least} incrementals or '
+            f"more, got {workload.incrementals}"
+        )
+    is_of_a_file = str(workload.damage).endswith("-file")
+    if is_of_a_file and not workload.rows and not workload.incrementals * workload.changes:
+        yield (
+            f'[workload] damage: "{workload.damage}" needs a chain with rows; set rows or changes '
+            "to 1 or more"
+        )
 
 
 def _policy(scenario: Scenario) -> Iterator[str]:

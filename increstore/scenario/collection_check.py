@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from increstore.chain.manifest import MANIFEST_NAME
 from increstore.chain.names import kind_of_name
+from increstore.scenario.checks import BACKUPS_FOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +28,7 @@ def collection_mistakes(scenario: Scenario, base: Path) -> Iterator[str]:
         return
     place = base / named
     try:
-        wrong = _wrong_place(place) or _wrong_backups(place, scenario.expect.outcome)
+        wrong = _wrong_place(place) or _wrong_backups(place, scenario)
     except (OSError, ValueError) as error:
         wrong = f"cannot be read ({getattr(error, 'strerror', None) or error})"
     if wrong:
@@ -45,10 +46,15 @@ def _wrong_place(place: Path) -> str:
     return ""
 
 
-def _wrong_backups(place: Path, outcome: str) -> str:
-    kinds = {kind_of_name(path.parent.name) for path in place.glob(f"*/{MANIFEST_NAME}")}
-    if not kinds & {"full", "incremental"}:
+def _wrong_backups(place: Path, scenario: Scenario) -> str:
+    found = [kind_of_name(path.parent.name) for path in place.glob(f"*/{MANIFEST_NAME}")]
+    kinds = [kind for kind in found if kind is not None]
+    if not kinds:
         return f"holds no backup ({_EXPECTED}); name a collection that `increstore backup` has made"
-    if "full" not in kinds and outcome != "refused":
+    if "full" not in kinds and scenario.expect.outcome != "refused":
         return f"holds no full backup, so it would be refused ({_EXPECTED}); name a whole chain"
+    damage = scenario.workload.damage
+    least = BACKUPS_FOR.get(damage or "", 1)
+    if len(kinds) < least:
+        return f'has too few backups for damage = "{damage}" (expected {least}, got {len(kinds)})'
     return ""

@@ -31,12 +31,13 @@ def syntax_complaint(where: str, text: str, error: TOMLDecodeError) -> str:
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
     if found is None:
         return f"{where}: not TOML: {error}"
+    what = re.sub(r"\(('[^()]*?'),?\)", r"\1", found[1])  # A name in parts is told as a tuple.
     if found[2]:
         place = f"line {found[2]}, column {found[3]}"
     else:
         lines = text.split("\n")
         place = f"line {len(lines)}, column {len(lines[-1]) + 1}"
-    return f"{where}: {place}: not TOML: {found[1]}"
+    return f"{where}: {place}: not TOML: {what}"
 
 
 def suggestion(word: str, known: Sequence[str]) -> str:

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+MISTAKES_MAX = 50
+"""Mistakes of one file that are told."""
+CHARACTERS_MAX = 800
+"""Of one mistake: enough for all words that a list of words may hold."""
 _STAND_IN = {"title": "-", "why": "-"}
 
 
@@ -29,10 +33,10 @@ def load_scenario(path: Path) -> Scenario:
 
     Raises: ScenarioError listing every mistake, or saying why the file cannot be read.
     """
-    return parse_scenario(read_text(path), str(path), path.parent)
+    return parse_scenario(text_of(path), str(path), path.parent)
 
 
-def read_text(path: Path) -> str:
+def text_of(path: Path) -> str:
     """The text of a scenario file. Raises: ScenarioError when it cannot be read, or is no text."""
     try:
         return path.read_bytes().decode("utf-8-sig")  # Some editors open a file with a mark.
@@ -41,8 +45,10 @@ def read_text(path: Path) -> str:
             f"{path}: the scenario cannot be read ({error.strerror}); name a .toml file"
         ) from error
     except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
         raise ScenarioError(
-            f"{path}: byte {error.start}: not UTF-8, as TOML must be; save the file as UTF-8"
+            f"{path}: line {line}: not UTF-8, as TOML must be (byte {error.start} is "
+            f"{error.object[error.start]:#04x}); save the file as UTF-8"
         ) from error
 
 
@@ -57,6 +63,10 @@ def parse_scenario(text: str, where: str, base: Path | None = None) -> Scenario:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ScenarioError(syntax_complaint(where, text, error)) from error
+    except RecursionError as error:
+        raise ScenarioError(
+            f"{where}: lists within lists, deeper than any scenario needs; see docs/SCENARIOS.md"
+        ) from error
     _refuse_newer(raw, where)
     try:
         scenario, broken, found = Scenario.model_validate(raw, context={"file": True}), Broken(), []
@@ -67,8 +77,18 @@ def parse_scenario(text: str, where: str, base: Path | None = None) -> Scenario:
     if base is not None and "workload" not in broken.sections:
         mistakes += collection_mistakes(scenario, base)
     if mistakes:
-        raise ScenarioError(tuple(f"{where}: {mistake}" for mistake in mistakes))
+        raise ScenarioError(tuple(f"{where}: {told}" for told in _few_and_short(mistakes)))
     return scenario
+
+
+def _few_and_short(mistakes: list[str]) -> list[str]:
+    """What a person can read of them, when a program has written the file."""
+    told = [
+        text if len(text) <= CHARACTERS_MAX else f"{text[:CHARACTERS_MAX]} .."
+        for text in mistakes[:MISTAKES_MAX]
+    ]
+    more = len(mistakes) - len(told)
+    return [*told, f"and {more:,} more mistakes"] if more else told
 
 
 def _refuse_newer(raw: dict[str, Any], where: str) -> None:

@@ -20,6 +20,9 @@ from typing import NamedTuple
 RATE_WHOLE = 100_000
 """What 100 % is inside."""
 
+SEEDS_MAX = 1_000_000_000
+"""Of one range: more runs than anybody waits for."""
+
 _UNITS_NS = {
     "ns": 1,
     "us": 1_000,
@@ -109,7 +112,10 @@ def parse_seeds(text: str) -> Span:
     if found is None:
         raise ValueError(f'expected a seed such as "7", or a range such as "0..9", got {text!r}')
     low = int(found[1])
-    return _ordered(low, int(found[2]) if found[2] else low, text)
+    seeds = _ordered(low, int(found[2]) if found[2] else low, text)
+    if seeds.width >= SEEDS_MAX:
+        raise ValueError(f"expected {SEEDS_MAX:,} seeds at most, got {text!r}")
+    return seeds
 
 
 def parse_duration_span(text: str) -> Span:

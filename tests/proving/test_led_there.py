@@ -9,6 +9,7 @@ from increstore.cli.run import run
 from increstore.journal import JournalEvent
 from increstore.proving.led_there import OF_ALL_MAX, OF_THE_NODE_MAX, LastEvents
 from increstore.proving.real import run_real_task
+from increstore.proving.tasks import Task, run_task
 from tests.proving.builders import a_scenario_file, a_target_that_tells_what_it_has_not_written
 
 EVERYWHERE = 'on = ["simulation", "memory", "tcp"]\n'
@@ -106,6 +107,13 @@ def test_a_bug_of_the_program_in_a_real_run_is_a_verdict_with_what_led_there(tmp
     assert verdict.failure.what == "raised AssertionError in __call__"
     assert verdict.failure.says.startswith("a bug (test_led_there.py:")
     assert verdict.led_there[-1].split()[1:3] == ["coordinator", "incremental.completed"]
+
+
+def test_a_run_that_could_not_be_set_up_ends_with_the_code_of_its_error(tmp_path):
+    path = a_scenario_file(tmp_path, EVERYWHERE)
+    verdict = run_task(Task(str(path.parent / "gone.toml"), "memory", 0))
+    assert verdict.failure.exit_code == 3
+    assert verdict.failure.says.startswith(f"{path.parent}/gone.toml: the scenario cannot be read")
 
 
 def test_a_green_real_run_carries_no_events_about(tmp_path):

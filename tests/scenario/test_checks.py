@@ -51,6 +51,17 @@ AT = '\nat = "1s"'
             '[expect] outcome: a damaged collection is refused, got "completed"',
         ),
         (
+            'on = ["tcp"]\n[workload]\nincrementals = 1\ndamage = "reordered"\n'
+            '[expect]\noutcome = "refused"',
+            '[workload] damage: "reordered" needs a chain of 2 incrementals or more, got 1',
+        ),
+        (
+            'on = ["tcp"]\n[workload]\nrows = 0\nchanges = 0\ndamage = "corrupt-file"\n'
+            '[expect]\noutcome = "refused"',
+            '[workload] damage: "corrupt-file" needs a chain with rows; set rows or changes '
+            "to 1 or more",
+        ),
+        (
             '[expect]\noutcome = "refused"',
             '[expect] outcome: expected "refused" only with [workload] damage or collection; '
             "nothing else refuses a restore",

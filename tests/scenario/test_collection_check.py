@@ -69,6 +69,13 @@ def test_incrementals_without_a_full_backup_can_only_be_refused(tmp_path):
     assert load_scenario(expected).expect.outcome == "refused"
 
 
+def test_a_collection_too_short_for_its_damage_is_a_mistake(tmp_path):
+    a_backup(tmp_path, "20260101T000000Z_full")
+    damaged = 'damage = "reordered"\n[expect]\noutcome = "refused"\n'
+    (mistake,) = mistakes_in(a_file(tmp_path, "chain", damaged))
+    assert 'too few backups for damage = "reordered" (expected 3, got 1)' in mistake
+
+
 def test_it_is_told_together_with_all_other_mistakes_of_all_files(tmp_path):
     path = a_file(tmp_path, "nope", "[cluster]\nsources = 0\n")
     with pytest.raises(ScenarioError) as caught:

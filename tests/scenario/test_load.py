@@ -169,8 +169,28 @@ def test_a_file_that_is_not_there_or_not_text_says_so(tmp_path):
         load_scenario(tmp_path)
     path = tmp_path / "binary.toml"
     path.write_bytes(b"title = '\xff'")
-    with pytest.raises(ScenarioError, match=r"byte 9: not UTF-8"):
+    with pytest.raises(ScenarioError, match=r"line 1: not UTF-8.*byte 9 is 0xff"):
         load_scenario(path)
+
+
+def test_lists_without_end_within_lists_are_a_mistake_and_no_bug():
+    with pytest.raises(ScenarioError, match="lists within lists"):
+        parse_scenario("x = " + "[" * 5_000 + "]" * 5_000, "t.toml")
+
+
+def test_the_mistakes_of_a_file_that_a_program_wrote_are_few_and_short():
+    faults = '[[fault]]\nkind = "drop"\nfrom = "s9"\nmessage = "StartScan"\n' * 200
+    with pytest.raises(ScenarioError) as error:
+        parse_scenario(f'title = "t"\nwhy = 1\nformat = "{"x" * 9_000}"\n{faults}', "t.toml")
+    told = error.value.problems
+    assert len(told) == 51
+    assert max(map(len, told)) < 900
+    assert told[-1] == "t.toml: and 152 more mistakes"
+
+
+def test_seeds_that_nobody_can_wait_for_are_a_mistake():
+    (mistake,) = mistakes('seeds = "0..99999999999999999999"')
+    assert "seeds: expected 1,000,000,000 seeds at most" in mistake
 
 
 @pytest.mark.parametrize(
@@ -180,6 +200,7 @@ def test_a_file_that_is_not_there_or_not_text_says_so(tmp_path):
         ('title = "t"\n[[fault]\n', "line 2, column "),
         ('title = "t"\ntitle = "u"\n', "line 2, column 12: not TOML: Cannot overwrite a value"),
         ('title = "t"\nx = [1,', "line 2, column "),
+        ("[a.b]\nx = 1\n[a.b]\n", "line 3, column 5: not TOML: Cannot declare 'a', 'b' twice"),
     ],
 )
 def test_what_is_not_toml_has_a_line_and_a_column(text, place):
