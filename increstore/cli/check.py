@@ -59,6 +59,10 @@ def check(
     written. All its runs are judged, also those that were killed and taken up again. Exit code 5:
     an invariant is broken; its law, and the events that led there, are shown.
     """
+    if markdown and not lists:
+        raise click.UsageError("--markdown is for the list of invariants: give --list, too")
+    if lists and (journal is not None or target is not None or collection is not None):
+        raise click.UsageError("--list judges nothing: leave out the journal and its options")
     if lists:
         _list(as_json=as_json, markdown=markdown)
         return

@@ -39,6 +39,8 @@ _FAULTS = (
     ("hasty", 0, "Wake-ups that come while something is still under way."),
     ("operator", 0, "Times that a person pauses or cancels the restore."),
 )
+_TIMES_MAX = 99
+"""Of one kind of fault: no search sees the end of far fewer."""
 _STATES_MAX = 1_000_000
 _SECOND_NS = 10**9
 _EXCHANGES_MAX = 10_000
@@ -47,10 +49,10 @@ _EXCHANGES_MAX = 10_000
 
 def _numbers(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of the world's size and of what may happen in it."""
-    options: list[tuple[str, int, int, int | None, str]] = [
+    options: list[tuple[str, int, int, int, str]] = [
         (name, default, *ends, text) for name, default, ends, text in _SIZES
     ]
-    options += [(name, default, 0, None, text) for name, default, text in _FAULTS]
+    options += [(name, default, 0, _TIMES_MAX, text) for name, default, text in _FAULTS]
     for name, default, least, most, text in reversed(options):
         kind = click.IntRange(min=least, max=most)
         option = click.option(f"--{name}", type=kind, default=default, show_default=True, help=text)

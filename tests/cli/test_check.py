@@ -122,6 +122,8 @@ def test_a_wrong_call_is_told(sound):
     result = run(sound, "--target", sound.parent)
     assert result.exit_code == 2
     assert "--against" in result.stderr
+    assert "give --list, too" in run(sound, "--markdown").stderr
+    assert "--list judges nothing" in run(sound, "--list").stderr
 
 
 def test_a_file_that_is_no_journal_is_bad_input(tmp_path):

@@ -76,6 +76,7 @@ def test_a_world_without_sources_is_a_usage_error():
     [
         (("--sources", "1000"), "1000 is not in the range"),
         (("--batches", "10"), "10 is not in the range"),
+        (("--crashes", "99999999999999999999"), "is not in the range 0<=x<=99"),
         (("--sources", "6", "--targets", "6"), "518,400 ways to exchange like shards"),
     ],
 )
