@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from increstore.cli.run_report import RunChoices
 
 
+SEEDS_MAX = 1_000_000_000
+"""As of a scenario file (`scenario.values`), whose imports would slow down `--help`."""
+JOBS_MAX = 256
+
+
 class SeedRange(click.ParamType):  # type: ignore[type-arg]
     """`7`, or `0..99` with both ends."""
 
@@ -34,6 +39,8 @@ class SeedRange(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"expected a seed such as 7, or a range such as 0..99, got {value!r}")
         if low < 0 or high < low:
             self.fail(f"expected 0 or more, the smaller end first, got {value!r}")
+        if high - low >= SEEDS_MAX:
+            self.fail(f"expected {SEEDS_MAX:,} seeds at most, got {value!r}")
         return range(low, high + 1)
 
 
@@ -67,7 +74,7 @@ class PointList(click.ParamType):  # type: ignore[type-arg]
 @click.option("--seeds", type=SeedRange(), help="Seeds instead of the file's, both ends included.")
 @click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=1, max=JOBS_MAX),
     default=1,
     show_default=True,
     metavar="N",
@@ -88,7 +95,6 @@ class PointList(click.ParamType):  # type: ignore[type-arg]
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    default=Path(),
     metavar="FOLDER",
     help="Where --shrink writes. Without it: the current folder.",
 )
@@ -121,7 +127,7 @@ def run(
     crash_everywhere: bool,
     crash_at: tuple[int, ...] | None,
     shrink: bool,
-    out: Path,
+    out: Path | None,
     junit: Path | None,
     journal: Path | None,
     as_json: bool,
@@ -139,6 +145,8 @@ def run(
 
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed and --seeds exclude each other")
+    if out is not None and not shrink:
+        raise click.UsageError("--out is where --shrink writes: give --shrink, too")
     choices = RunChoices(
         scenarios=scenarios,
         mode=mode,
@@ -147,7 +155,7 @@ def run(
         crash_everywhere=crash_everywhere,
         crash_at=crash_at or (),
         shrink=shrink,
-        out=out,
+        out=Path() if out is None else out,
         junit=junit,
         journal=journal,
         as_json=as_json,

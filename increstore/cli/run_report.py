@@ -67,21 +67,28 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     plans, skipped = plan_campaign(scenarios, mode, choices.seeds)
     if choices.journal is not None or choices.serve is not None:
         _require_one_run(plans, "--journal" if choices.serve is None else "--serve")
-    _require_room_for_results(choices)
+    _require_room_for_results(choices, [path for path, _ in scenarios])
     for sentence in skipped:
         _say(f"skipped  {sentence}")
     started = time.monotonic()
     reports = [_run_plan(plan, choices) for plan in plans]
     faults = parity_faults(reports) if choices.mode == "all" else []
+    code = _conclude(choices, reports, faults, time.monotonic() - started)
     if choices.junit is not None:
         write_junit(choices.junit, reports)
-    return _conclude(choices, reports, faults, time.monotonic() - started)
+    return code
 
 
-def _require_room_for_results(choices: RunChoices) -> None:
-    for path in (choices.junit, choices.journal):
-        if path is not None:
-            require_file(path)
+def _require_room_for_results(choices: RunChoices, scenarios: list[Path]) -> None:
+    """A result never takes the place of what it is a result of, nor of another one."""
+    taken = {path.resolve(): "a scenario of this run" for path in scenarios}
+    for option, path in (("--junit", choices.junit), ("--journal", choices.journal)):
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise UsageError(f"{option}: {path} is {taken[path.resolve()]}; name another file")
+        taken[path.resolve()] = f"the file of {option}"
+        require_file(path)
     if choices.shrink:
         require_folder(choices.out)
 
@@ -98,10 +105,16 @@ def _require_one_run(plans: list[Plan], option: str) -> None:
 def _run_plan(plan: Plan, choices: RunChoices) -> FileReport:
     report = FileReport(plan)
     started = time.monotonic()
-    _count(report, _verdicts_of(plan, choices), len(plan.seeds), choices)
     note = ""
-    if choices.crash_everywhere and report.is_green and report.first is not None:
-        note = _crash_everywhere(report, choices)
+    try:
+        _count(report, _verdicts_of(plan, choices), len(plan.seeds), choices)
+        if choices.crash_everywhere and report.is_green and report.first is not None:
+            note = _crash_everywhere(report, choices)
+    except KeyboardInterrupt:
+        # What is known by now is worth telling: it may have taken hours.
+        if report.runs:
+            _tell_file(report, time.monotonic() - started, "stopped before the end", good="stop")
+        raise
     _tell_file(report, time.monotonic() - started, note)
     for point in choices.crash_at:
         if missed := report.never_passed.get(point):
@@ -176,9 +189,9 @@ class Progress:
             click.echo("\r\033[K", err=True, nl=False)
 
 
-def _tell_file(report: FileReport, took_s: float, note: str) -> None:
+def _tell_file(report: FileReport, took_s: float, note: str, good: str = "ok  ") -> None:
     plan = report.plan
-    word = "ok  " if report.is_green else "FAIL"
+    word = good if report.is_green else "FAIL"
     runs = _counted(report.runs, "run")
     failed = f", {len(report.failures)} failed" if report.failures else ""
     more = f", {note}" if note else ""

@@ -8,9 +8,10 @@ from xml.etree import ElementTree as Xml
 import pytest
 from click.testing import CliRunner
 
+from increstore.cli import group
 from increstore.cli.replay import replay
 from increstore.cli.run import run
-from increstore.errors import JournalUnreadable, StorageFailed
+from increstore.errors import JournalUnreadable, StorageFailed, UsageError
 from tests.cli.json_page import undescribed
 from tests.proving.builders import a_scenario_file
 
@@ -125,7 +126,10 @@ def test_a_folder_runs_all_its_files_and_all_mistakes_of_all_files_are_told_firs
         (["--crash-at", "0"], "begin at 1"),
         (["--crash-everywhere", "--on", "tcp"], "works on simulation only"),
         (["--crash-everywhere", "--crash-at", "3"], "exclude each other"),
-        (["--jobs", "0"], "x>=1"),
+        (["--jobs", "0"], "1<=x<=256"),
+        (["--jobs", "99999999999999"], "1<=x<=256"),
+        (["--seeds", "0..99999999999999999999"], "expected 1,000,000,000 seeds at most"),
+        (["--out", "somewhere"], "give --shrink, too"),
     ],
 )
 def test_arguments_that_cannot_work_are_refused_before_anything_runs(tmp_path, words, message):
@@ -268,6 +272,33 @@ def test_a_folder_that_cannot_be_made_for_shrink_is_told_before_anything_runs(tm
 
     with pytest.raises(StorageFailed, match="cannot be written"):
         typed(run, path, "--shrink", "--out", path / "inside a file")
+
+
+@pytest.mark.parametrize("option", ["--junit", "--journal"])
+def test_a_result_never_overwrites_the_scenario_it_is_of(tmp_path, option):
+    path = a_scenario_file(tmp_path)
+    before = path.read_bytes()
+    other_way = tmp_path / "." / ".." / tmp_path.name / path.name
+
+    with pytest.raises(UsageError, match=f"{option}: .* is a scenario of this run"):
+        typed(run, path, "--seed", 0, option, other_way)
+
+    assert path.read_bytes() == before
+
+
+def test_two_results_do_not_go_into_one_file(tmp_path):
+    out = tmp_path / "out"
+    with pytest.raises(UsageError, match="is the file of --junit"):
+        typed(run, a_scenario_file(tmp_path), "--junit", out, "--journal", out)
+
+
+def test_a_junit_file_that_fills_the_disk_does_not_hide_how_the_runs_ended(tmp_path, capsys):
+    words = ["run", str(a_scenario_file(tmp_path, STALLS)), "--junit", "/dev/full"]
+
+    with pytest.raises(StorageFailed, match="No space left"):
+        group.main(words, standalone_mode=False)
+
+    assert "1 run of 1 scenario: 1 failed" in capsys.readouterr().err
 
 
 def test_shrink_has_nothing_to_do_when_all_is_green_and_says_so(tmp_path):

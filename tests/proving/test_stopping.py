@@ -64,3 +64,21 @@ def test_a_stopped_campaign_leaves_nothing_behind(tmp_path, mode, to_whom, which
     assert running.returncode == code, errors
     assert "Traceback" not in errors
     assert [found.name for found in tmp_path.iterdir() if "increstore-run" in found.name] == []
+
+
+@NEEDS_PROC
+def test_a_stopped_campaign_tells_what_it_has_found_so_far(tmp_path):
+    path = a_scenario_file(tmp_path, '[expect]\nreached = ["scan.retry_scheduled"]\n')
+    running = subprocess.Popen(
+        [sys.executable, "-m", "increstore", "run", path, "--seeds", "0..999999", "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert '"verdict"' in running.stdout.readline()
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 7, told
+    assert f"FAIL  {path} on simulation: " in told
+    assert "s, stopped before the end" in told
+    assert f"replay: increstore run {path} --on simulation --seed 0" in told
+    assert told.splitlines()[-1] == "stopped"
