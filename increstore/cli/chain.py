@@ -13,6 +13,7 @@ import click
 
 from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import reader_may_leave
+from increstore.cli.words import counted
 from increstore.errors import BackupChainBroken, ExitCode
 
 if TYPE_CHECKING:
@@ -91,17 +92,17 @@ def _print_json(objects: list[dict[str, object]]) -> None:
 def print_report(report: ChainReport) -> None:
     """The report in at most 80 columns, unless names are long."""
     backups = report.chain.backups
-    incrementals = len(backups) - 1
+    incrementals = counted(len(backups) - 1, "incremental")
     click.echo(
-        f"{report.chain.collection.path}: a full backup and {incrementals} "
-        f"incremental{'' if incrementals == 1 else 's'}, {size_text(report.bytes)}"
+        f"{report.chain.collection.path}: a full backup and {incrementals}, "
+        f"{size_text(report.bytes)}"
     )
     for table, lines in report.tables.items():
         _print_table(report, table, lines)
     for notice in report.notices:
         click.echo(f"\nnote: {notice}")
     if report.problems:
-        click.echo(f"\n{len(report.problems)} problem{'s' * (len(report.problems) > 1)}:")
+        click.echo(f"\n{counted(len(report.problems), 'problem')}:")
         for problem in report.problems:
             click.echo(f"  - {problem}")
     else:

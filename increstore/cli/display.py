@@ -14,6 +14,7 @@ import click
 
 from increstore.cli.facts import FactLines
 from increstore.cli.streams import leave_stdout, tell
+from increstore.cli.words import counted
 from increstore.errors import IncrestoreError, StorageFailed
 from increstore.runtime.prepare import resume_command
 from increstore.runtime.progress import RestoreProgress
@@ -184,10 +185,10 @@ def done_before(prepared: Prepared) -> list[int]:
 def opening(prepared: Prepared) -> str:
     plan = prepared.plan
     done = len(done_before(prepared))
-    all_backups = _count(len(plan.backups), "backup")
+    all_backups = counted(len(plan.backups), "backup")
     begun = f"resuming after {done} of {all_backups}" if prepared.resumes else "start"
     return (
-        f"{begun}: {_count(len(plan.tables), 'table')}, {all_backups}, "
+        f"{begun}: {counted(len(plan.tables), 'table')}, {all_backups}, "
         f"{plan.change_rows:,} rows; {plan.sources} to {plan.targets} shards "
         f"{'in memory' if prepared.request.on == 'memory' else 'over TCP'}"
     )
@@ -269,7 +270,7 @@ def _newer_line(prepared: Prepared) -> list[str]:
     if not prepared.newer_backups:
         return []
     return [
-        f"the collection has {_count(prepared.newer_backups, 'newer backup')}; "
+        f"the collection has {counted(prepared.newer_backups, 'newer backup')}; "
         "restore into a new target to get them"
     ]
 
@@ -297,15 +298,11 @@ def show_plan(plan: RestorePlan, *, resumes: bool, newer: int, as_json: bool) ->
     else:
         click.echo(
             f"{'would resume' if resumes else 'would restore'} "
-            f"{_count(len(plan.tables), 'table')} "
-            f"from {plan.change_rows:,} rows, with {_count(plan.sources, 'source shard')} and "
-            f"{_count(plan.targets, 'target shard')} a table; nothing was written"
+            f"{counted(len(plan.tables), 'table')} "
+            f"from {plan.change_rows:,} rows, with {counted(plan.sources, 'source shard')} and "
+            f"{counted(plan.targets, 'target shard')} a table; nothing was written"
         )
 
 
 def _changes(table: Any, number: int) -> bool:
     return any(step.incremental == number for step in table.steps)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -14,6 +14,7 @@ import click
 
 from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import reader_may_leave, tell
+from increstore.cli.words import counted
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -135,15 +136,16 @@ def _print_differences(table: TableReport) -> None:
     for problem in table.problems:
         click.echo(f"  {problem}")
     for column, rows in table.columns.items():
-        click.echo(f"  column {column} differs in {rows:,} {'row' if rows == 1 else 'rows'}")
+        click.echo(f"  column {column} differs in {counted(rows, 'row')}")
     for example in table.examples:
         click.echo(f"  {example}")
 
 
 def _verdict(report: VerificationReport) -> str:
-    tables = f"{len(report.tables)} {'table' if len(report.tables) == 1 else 'tables'}"
+    tables = counted(len(report.tables), "table")
     if report.is_equal:
-        rows = f"{report.rows_expected:,} {'row' if report.rows_expected == 1 else 'rows'}"
+        assert report.rows_expected is not None, "what is equal has been compared"
+        rows = counted(report.rows_expected, "row")
         return f"equal: {tables}, {rows}, every value compared in {report.seconds:.1f} s"
     different = sum(not table.is_equal for table in report.tables)
     return f"DIFFERENT: {different} of {tables}, in {report.seconds:.1f} s"
