@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from increstore.cli.words import counted
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -218,8 +219,7 @@ def _print_text(journal: Path, verdict: JournalVerdict) -> None:
 
 
 def _runs_told(verdict: JournalVerdict) -> str:
-    runs = "1 run" if verdict.runs == 1 else f"{verdict.runs} runs"
-    return f"{runs} ({', '.join(verdict.ends)})"
+    return f"{counted(verdict.runs, 'run')} ({', '.join(verdict.ends)})"
 
 
 def _oddities(verdict: JournalVerdict) -> list[str]:

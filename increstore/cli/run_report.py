@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from increstore.cli.words import counted
 from increstore.errors import ExitCode, UsageError
 from increstore.proving.campaign import (
     FileReport,
@@ -118,7 +119,7 @@ def _run_plan(plan: Plan, choices: RunChoices) -> FileReport:
     _tell_file(report, time.monotonic() - started, note)
     for point in choices.crash_at:
         if missed := report.never_passed.get(point):
-            runs = _counted(report.runs, "run")
+            runs = counted(report.runs, "run")
             _say(f"      note: crash point {point} was never passed in {missed} of {runs}")
     return report
 
@@ -192,7 +193,7 @@ class Progress:
 def _tell_file(report: FileReport, took_s: float, note: str, good: str = "ok  ") -> None:
     plan = report.plan
     word = good if report.is_green else "FAIL"
-    runs = _counted(report.runs, "run")
+    runs = counted(report.runs, "run")
     failed = f", {len(report.failures)} failed" if report.failures else ""
     more = f", {note}" if note else ""
     _say(f"{word}  {plan.path} on {plan.mode}: {runs}{failed}, {took_s:.1f} s{more}")
@@ -234,7 +235,7 @@ def _conclude(
     events = f", {moments:,} events" if moments else ""
     files = len({report.plan.path for report in reports})
     _say(
-        f"{_counted(runs, 'run')} of {_counted(files, 'scenario')}: "
+        f"{counted(runs, 'run')} of {counted(files, 'scenario')}: "
         f"{'all green' if code is ExitCode.DONE else f'{len(failures)} failed'}"
         f"{f', {len(faults)} not alike in all modes' if faults else ''}"
         f" ({took_s:.1f} s{events})"
@@ -282,10 +283,6 @@ def _shrink_first(failures: list[Verdict], choices: RunChoices) -> str:
     if choices.as_json:
         click.echo(json.dumps(shrunk.as_json(), ensure_ascii=False))
     return shrunk.command()
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}" + "s" * (number != 1)
 
 
 def _say(text: str) -> None:
