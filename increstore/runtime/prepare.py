@@ -67,6 +67,8 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     collection = Collection.open(request.collection)
     if identity is not None:
         _refuse_other_collection(request, collection, identity)
+    else:
+        _refuse_inside(request)
     chain = collection.chain(upto=request.upto, tables=None)
     with contextlib.closing(Checksums(paths_of(chain.backups) if identity is None else ())) as sums:
         from increstore.chain.plan import plan_restore
@@ -81,6 +83,15 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     if identity is not None:
         _refuse_other_plan(request, plan, identity)
     return plan, identity, sum(backup.name > plan.backups[-1] for backup in collection.backups)
+
+
+def _refuse_inside(request: RestoreRequest) -> None:
+    """A target in a collection would be taken for a part of it by whoever copies or prunes it."""
+    if request.target.resolve().is_relative_to(request.collection.resolve()):
+        raise TargetRefused(
+            f"{request.target}: lies inside the collection {request.collection}; choose a folder "
+            "outside of it; nothing was changed"
+        )
 
 
 def _as_begun(request: RestoreRequest, identity: TargetIdentity | None) -> RestoreRequest:

@@ -134,6 +134,14 @@ def test_a_folder_that_holds_something_else_is_refused_and_left_alone(varied, tm
     assert [entry.name for entry in tmp_path.iterdir()] == ["precious.txt"]
 
 
+@pytest.mark.parametrize("inside", ["restored", "a/b", "../{name}/restored"])
+def test_a_target_inside_the_collection_is_refused(damaged: Depot, inside):
+    request = RestoreRequest(damaged.path, damaged.path / inside.format(name=damaged.path.name))
+    with pytest.raises(TargetRefused, match="inside the collection"):
+        prepare(request)
+    assert sorted(child.name for child in damaged.path.iterdir()) == [".lock", *damaged.backups]
+
+
 def test_a_file_is_no_target(varied: Depot, tmp_path: Path):
     file = tmp_path / "file"
     file.write_text("mine")
