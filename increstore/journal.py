@@ -74,6 +74,8 @@ class JournalEvent:
         return f"{(self.at - since) / 1e9:9.3f}  {self.node}  {self.name}  {facts}".rstrip()
 
 
+_LINE_START = b'{"t": '
+
 Subscriber = Callable[[JournalEvent], None]
 
 
@@ -126,8 +128,9 @@ class JournalFile:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises: StorageFailed when the file cannot be opened."""
+        """Raises: StorageFailed when the file cannot be opened, or holds something else."""
         try:
+            _refuse_other_files(path)
             is_torn = _ends_within_a_line(path)
             self._file: TextIO = path.open("a", encoding="utf-8")
         except OSError as error:
@@ -158,6 +161,19 @@ class JournalFile:
         # What could not be written was told when it was; closing only tries it once more.
         with contextlib.suppress(OSError):
             self._file.close()
+
+
+def _refuse_other_files(path: Path) -> None:
+    """Events are appended: to a table or a text, given by mistake, they would be damage."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_LINE_START))
+    if not _LINE_START.startswith(start):
+        raise StorageFailed(
+            f"{path}: is no journal (its lines begin with {_LINE_START.decode()!r}); name "
+            "another file with --journal; nothing was changed"
+        )
 
 
 def _ends_within_a_line(path: Path) -> bool:

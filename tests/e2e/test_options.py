@@ -79,6 +79,16 @@ def test_a_journal_that_cannot_be_opened_stops_it_before_anything_is_written(
     assert not (tmp_path / "target").exists()
 
 
+def test_a_journal_is_not_appended_to_a_file_that_is_none(varied: Depot, tmp_path: Path):
+    mine = tmp_path / "orders.csv"
+    mine.write_bytes(b"id,total\n1,10\n")
+    ended = _restore(varied, tmp_path / "target", "--journal", mine)
+    assert ended.code == ExitCode.RESTORE_FAILED
+    assert_says(ended.err, [str(mine), "no journal", "--journal"])
+    assert mine.read_bytes() == b"id,total\n1,10\n"
+    assert not (tmp_path / "target").exists()
+
+
 def test_upto_takes_the_beginning_of_a_name_when_it_is_the_only_one(varied: Depot, tmp_path: Path):
     ended = _restore(varied, tmp_path / "target", "--upto", varied.backups[2][:-12], "--dry-run")
     assert ended.code == 0, ended.err
