@@ -122,7 +122,7 @@ def _backup_names(folder: Path) -> list[str]:
     try:
         children = sorted(child.name for child in folder.iterdir())
     except OSError as error:
-        raise UsageError(
+        raise BackupChainBroken(
             f"{folder}: not a readable backup collection ({error.strerror}); name the folder that "
             "holds the backups"
         ) from error

@@ -102,7 +102,7 @@ def test_upto_and_table_choose_what_is_compared(tmp_path, chain):
     [
         (["{target}"], 2, "--against"),
         (["{nowhere}", "--against", "{collection}"], 5, "there is no such folder"),
-        (["{target}", "--against", "{nowhere}"], 2, "not a readable backup collection"),
+        (["{target}", "--against", "{nowhere}"], 3, "not a readable backup collection"),
         (["{target}", "--against", "{target}"], 3, "holds no complete backup"),
         (["{target}", "--against", "{collection}", "--table", "x"], 2, "has no table 'x'"),
         (["{target}", "--against", "{collection}", "--upto", "x"], 2, "matches no backup"),

@@ -179,7 +179,7 @@ def test_a_collection_without_a_backup_is_refused(tmp_path, chain):
     (tmp_path / "empty").mkdir()
     with pytest.raises(BackupChainBroken, match="no complete backup"):
         verify(tmp_path / "target", tmp_path / "empty")
-    with pytest.raises(UsageError, match="not a readable backup collection"):
+    with pytest.raises(BackupChainBroken, match="not a readable backup collection"):
         verify(tmp_path / "target", tmp_path / "nowhere")
 
 
