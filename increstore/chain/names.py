@@ -7,6 +7,7 @@ order. A table name may be nested ("shop/orders"); each part is one folder.
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
@@ -82,7 +83,10 @@ def _table_name_fault(name: str) -> str | None:
 
 
 def check_table_names(names: Sequence[str]) -> None:
-    """Each is safe, and no table is a folder above another, nor differs from it in case alone.
+    """Each is safe, and no table is a folder above another.
+
+    Nor do two differ in case alone, or in how an accent is written (NFC or NFD): on many file
+    systems they would be one folder.
 
     Raises: UsageError.
     """
@@ -90,14 +94,22 @@ def check_table_names(names: Sequence[str]) -> None:
         check_table_name(name)
     folded: dict[str, str] = {}
     for name in names:
-        other = folded.setdefault(name.casefold(), name)
+        other = folded.setdefault(_folded(name), name)
         if other != name:
-            raise UsageError(f"tables {other!r} and {name!r} differ in upper and lower case only")
+            raise UsageError(
+                f"tables {other!r} and {name!r} differ in upper and lower case only, or in how an "
+                "accent is written; rename one"
+            )
     for name in names:
-        parts = name.casefold().split("/")
+        parts = _folded(name).split("/")
         for length in range(1, len(parts)):
             above = folded.get("/".join(parts[:length]))
             if above is not None:
                 raise UsageError(
                     f"table {above!r} would be the folder that holds table {name!r}; rename one"
                 )
+
+
+def _folded(name: str) -> str:
+    """The same for names that some file system takes for one, having no case or one normal form."""
+    return unicodedata.normalize("NFC", name.casefold())

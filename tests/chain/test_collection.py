@@ -64,6 +64,13 @@ def test_tables_that_differ_in_case_alone_are_refused():
         check_table_names(["orders", "Orders"])
 
 
+def test_tables_that_differ_in_how_an_accent_is_written_are_refused():
+    with pytest.raises(UsageError, match="how an accent is written"):
+        check_table_names(["caf\u00e9", "CAFE\u0301"])
+    with pytest.raises(UsageError, match="would be the folder"):
+        check_table_names(["caf\u00e9", "cafe\u0301/orders"])
+
+
 def test_a_chain_is_the_last_full_backup_and_what_follows(tmp_path):
     shop = a_shop_with_three_incrementals(tmp_path)
     second_full = shop.full().name
