@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from increstore.errors import ExitCode
+from increstore.judging.journal_text import readable
 from increstore.judging.violation import VIOLATED
 from increstore.view.cluster import ClusterView
 from increstore.view.plain import PlainLines, summary
@@ -77,7 +78,7 @@ class Teller:
                 self._view.apply(event)
                 self._is_violated = self._is_violated or event.name == VIOLATED
                 for line in self._plain.lines_of(event):
-                    click.echo(line)
+                    click.echo(readable(line))
         status = self._playback.status
         if status.error != self._trouble:
             self._trouble = status.error
@@ -88,7 +89,7 @@ class Teller:
     def last_line(self) -> str:
         """How it ended."""
         outcome = self._playback.status.outcome
-        return f"{summary(self._view)}{'; ' if outcome else ''}{outcome}"
+        return readable(f"{summary(self._view)}{'; ' if outcome else ''}{outcome}")
 
     @property
     def code(self) -> int:

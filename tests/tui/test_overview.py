@@ -523,10 +523,40 @@ def test_without_colours_every_state_is_still_told_apart():
     run(go())
 
 
-@pytest.mark.parametrize("size", [(20, 5), (40, 12), (300, 90)], ids=str)
-def test_a_screen_of_any_size_is_painted(size):
+@pytest.mark.parametrize("size", [(20, 5), (40, 10), (40, 12), (300, 90)], ids=str)
+@pytest.mark.parametrize("screen", [None, "m", "l", "i", "5", "enter", "question_mark"])
+def test_a_screen_of_any_size_is_painted(size, screen):
     async def go():
-        async with dashboard(FixedPlayback(journal_of(TWO_TABLES)[1]), size=size) as d:
+        async with dashboard(FixedPlayback(journal_of(TWO_TABLES)[1])) as d:
+            await d.press(*([screen] if screen else []))
+            await d.pilot.resize_terminal(*size)
             assert len((await d.text()).splitlines()) == size[1]
+
+            await d.pilot.resize_terminal(80, 24)
+            assert len((await d.text()).splitlines()) == 24
+
+    run(go())
+
+
+@pytest.mark.parametrize("screen", [None, "m", "l", "i", "5", "enter"])
+def test_what_comes_from_elsewhere_commands_no_terminal(screen):
+    evil = "\x1b[2J\x07\x9b31m\n"
+
+    async def go():
+        events = [
+            planned(tables=(f"or{evil}ders",)),
+            an_event("incremental.started", incremental=0),
+            an_event("scan.asked", source=f"or{evil}ders/s1", incremental=0, attempt=1),
+            an_event("barrier.waits", says=f"waits for {evil}", waiters=[{"shard": evil}]),
+            an_event(f"a.name{evil}", f"node{evil}", error=evil),
+            an_event("message.sent", f"node{evil}", to=f"x{evil}", kind=f"Kind{evil}"),
+            an_event("fault.injected", fault=f"id{evil}", kind=evil, where=evil, detail=evil),
+        ]
+        async with dashboard(FixedPlayback(events, title=f"t{evil}"), size=(120, 36)) as d:
+            await d.press(*([screen] if screen else []))
+            lines = (await d.text()).splitlines()
+
+            assert len(lines) == 36
+            assert all(line.isprintable() for line in lines)
 
     run(go())

@@ -209,6 +209,7 @@ def test_a_follower_is_told_when_the_file_is_cut_short(tmp_path, storm, opened):
     [
         ("not a journal\n", "line 1 is no event"),
         ("[1, 2]\n", "line 1 is no event"),
+        ("\x1b[2J\x07\n", "�.2J�"),
         (OPENED.replace('"format": 1', '"format": 9'), "format 9"),
     ],
 )

@@ -44,7 +44,8 @@ def test_a_title_is_never_wider_than_its_room(room):
     ("text", "room", "shown"),
     [("one two three", 13, "one two three"), ("one two three", 12, "one two…"),
      ("one two three", 8, "one two…"), ("one two three", 7, "one…"), ("onetwothree", 6, "onetw…"),
-     (" one two", 6, " one…"), ("one", 0, ""), ("", 0, "")],
+     (" one two", 6, " one…"), ("one", 0, ""), ("", 0, ""), ("", -3, ""),
+     ("one", -3, "")],
 )  # fmt: skip
 def test_words_are_left_out_whole(text, room, shown):
     assert by_words(text, room, is_ascii=False) == shown

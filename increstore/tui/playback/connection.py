@@ -58,7 +58,9 @@ class Connection:
             return self._has_been_reached()
         self._flush()
         if self._clock() - self._heard_at > SILENCE_S_MAX and not self._has_mail():
-            self.lose(f"nothing heard for {SILENCE_S_MAX:.0f} s")
+            self.lose(
+                f"nothing heard for {SILENCE_S_MAX:.0f} s: stopped, or no `increstore .. --serve`"
+            )
         return False
 
     def say(self, **said: Any) -> None:

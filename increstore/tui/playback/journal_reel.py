@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from increstore.errors import JournalUnreadable
 from increstore.journal import DETAIL_EVENTS, JOURNAL_FORMAT, JOURNAL_OPENED, JournalEvent
+from increstore.judging.journal_text import readable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +184,7 @@ class JournalReel:
         if first and first[0].name == TORN:
             raise JournalUnreadable(
                 f"{self._path}: line 1 is no event (expected an object with t, node and event): "
-                f"{first[0].facts['says']}"
+                f"{readable(str(first[0].facts['says']))}"
             )
 
     def _require_format(self, event: JournalEvent) -> None:

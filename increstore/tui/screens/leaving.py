@@ -9,6 +9,8 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from increstore.tui.widgets.painting import shown
+
 if TYPE_CHECKING:
     from textual.app import ComposeResult
     from textual.binding import BindingType
@@ -45,7 +47,8 @@ def leaving_text(view: ClusterView, waited_s: float) -> str:
         named.append(f"and {len(works) - NAMED_MAX} other targets")
     told = f"leaving: told to stop {waited_s:.1f} s ago; it waits until"
     return "\n".join(
-        [
+        shown(line)
+        for line in [
             f"{told} this is durable:" if named else f"{told} shards and files are closed",
             *(f"  {line}" for line in named),
             "q or Ctrl-C leaves at once; the same command goes on from what is durable",

@@ -12,6 +12,7 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
+from increstore.judging.journal_text import readable
 from increstore.tui.theme import style_of
 from increstore.view.glyphs import look_of
 
@@ -77,11 +78,16 @@ def watch_app(widget: Widget) -> WatchApp:
     return cast("WatchApp", widget.app)
 
 
+def shown(text: str) -> str:
+    """What is told may come from anywhere: what is no character would command the terminal."""
+    return text if text.isprintable() else readable(text)
+
+
 def strip_of(parts: list[Part], width: int, base: Style) -> Strip:
     """One line of exactly `width` cells on the widget's own background."""
     # Neighbours of one style are one segment: a line of a thousand cells is soon painted.
     runs = groupby((part for part in parts if part[0]), itemgetter(1))
-    segments = [Segment("".join(text for text, _ in run), style) for style, run in runs]
+    segments = [Segment(shown("".join(text for text, _ in run)), style) for style, run in runs]
     strip = Strip(segments).adjust_cell_length(width)
     # Without the widget's own style, light themes show black where nothing is written.
     return strip.apply_style(base)
@@ -99,7 +105,8 @@ class Titled:
         """Show this title. To set the same one again would paint the whole widget anew."""
         if parts != self._title:
             self._title = parts
-            cast("Widget", self).border_title = Text.assemble(*parts)
+            told = [(shown(text), style) for text, style in parts]
+            cast("Widget", self).border_title = Text.assemble(*told)
 
 
 class Lines(Widget):
@@ -125,13 +132,14 @@ def by_words(text: str, room: int, *, is_ascii: bool) -> str:
 
     Only a first word that is too long by itself is cut.
     """
+    room = max(room, 0)
     if len(text) <= room:
         return text
     mark = "~" if is_ascii else "…"
     kept = text[: max(room - 1, 0)]
     if text[len(kept)] != " " and " " in kept.strip():
         kept = kept.rpartition(" ")[0]
-    return f"{kept.rstrip()}{mark}"[: max(room, 0)]
+    return f"{kept.rstrip()}{mark}"[:room]
 
 
 def seconds(ns: int) -> str:
