@@ -141,15 +141,10 @@ class FilePlayback:
         return seam.CommandResult(not objection, objection)
 
     def _seek(self, index: int | None, at: int | None) -> seam.CommandResult:
-        history = self.history()
-        if index is None:
-            assert at is not None, "a seek names an index or a time"
-            index = history.count_at(at) if history.live.now > at else None
-        if index is None or index > len(history):
-            self._player.seek_ahead(index, at)
-        elif index < len(history):
-            past = history.cut(index)
-            self._reel.rewind(index, past.live.now)
+        behind = self._player.seek(index, at)
+        if behind is not None:
+            past = self.history().cut(behind)
+            self._reel.rewind(behind, past.live.now)
             self._player.put(self._reel, past)
             self._player.pace.put(past.live.now or self._began_at)
         return seam.CommandResult(True, "")

@@ -124,6 +124,17 @@ class Player:
         self.pace.rest()
         return ""
 
+    def seek(self, index: int | None, at: int | None) -> int | None:
+        """Play on until there; a moment that was played already is returned, for only who has
+        the reel can go back."""
+        if index is None:
+            assert at is not None, "a seek names an index or a time"
+            index = self.history.count_at(at) if self.history.live.now > at else None
+        if index is None or index > len(self.history):
+            self.seek_ahead(index, at)
+            return None
+        return index if index < len(self.history) else None
+
     def seek_ahead(self, index: int | None, at: int | None) -> None:
         """Play on, as quickly as possible, until there."""
         self._until = None

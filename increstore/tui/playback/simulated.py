@@ -166,16 +166,12 @@ class SimPlayback:
                 return self._save(path)
 
     def _seek(self, index: int | None, at: int | None) -> seam.CommandResult:
-        history = self.history()
-        if index is None:
-            assert at is not None, "a seek names an index or a time"
-            index = history.count_at(at) if history.live.now > at else None
-        if index is None or index > len(history):
-            self._player.seek_ahead(index, at)
-        elif index < len(history):
+        behind = self._player.seek(index, at)
+        if behind is not None:
+            history = self.history()
             if self._known is None or self._known[0] < len(history):
                 self._known = (len(history), history.live.now)
-            self._go_back(index, self._run.all_deeds)
+            self._go_back(behind, self._run.all_deeds)
         return seam.CommandResult(True, "")
 
     def _fork(self, index: int) -> seam.CommandResult:
