@@ -101,6 +101,10 @@ class EngineStuck(IncrestoreError):
     """A run in a thread of its own that was told to stop has not."""
 
 
+class WorkerKilled(IncrestoreError):
+    """A process that shares the runs of a campaign was killed: how its runs went is not known."""
+
+
 class JournalUnreadable(IncrestoreError):
     """A file that was given as a journal is none, or has lines that no version writes."""
 

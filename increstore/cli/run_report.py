@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from increstore.cli.words import counted
-from increstore.errors import ExitCode, UsageError
+from increstore.errors import ExitCode, IncrestoreError, UsageError
 from increstore.proving.campaign import (
     FileReport,
+    NotAlike,
     Plan,
     find_scenarios,
     load_all,
@@ -111,7 +112,7 @@ def _run_plan(plan: Plan, choices: RunChoices) -> FileReport:
         _count(report, _verdicts_of(plan, choices), len(plan.seeds), choices)
         if choices.crash_everywhere and report.is_green and report.first is not None:
             note = _crash_everywhere(report, choices)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, IncrestoreError):
         # What is known by now is worth telling: it may have taken hours.
         if report.runs:
             _tell_file(report, time.monotonic() - started, "stopped before the end", good="stop")
@@ -224,13 +225,13 @@ def _tell_failure(verdict: Verdict) -> None:
 
 
 def _conclude(
-    choices: RunChoices, reports: list[FileReport], faults: list[str], took_s: float
+    choices: RunChoices, reports: list[FileReport], faults: list[NotAlike], took_s: float
 ) -> ExitCode:
     failures = [verdict for report in reports for verdict in report.failures]
     runs = sum(report.runs for report in reports)
     moments = sum(report.moments for report in reports)
     for fault in faults:
-        _say(f"parity: {fault}")
+        _say(f"parity: {fault.says}")
     code = _exit_code(failures, faults)
     events = f", {moments:,} events" if moments else ""
     files = len({report.plan.path for report in reports})
@@ -240,19 +241,20 @@ def _conclude(
         f"{f', {len(faults)} not alike in all modes' if faults else ''}"
         f" ({took_s:.1f} s{events})"
     )
-    command = failures[0].replay_command() if failures else ""
+    commands = [wrong.replay_command() for wrong in failures[:1]]
+    commands += [fault.replay_command() for fault in faults[:1]]
     if failures and choices.shrink:
-        command = _shrink_first(failures, choices)
+        commands = [_shrink_first(failures, choices)]
     elif choices.shrink:
         _say("nothing failed, so there is nothing to shrink")
     if choices.as_json:
         click.echo(json.dumps(_summary(reports, faults, code, took_s)))
-    if command:
-        _say(command)
+    if commands:
+        _say(commands[0])
     return code
 
 
-def _exit_code(failures: list[Verdict], faults: list[str]) -> ExitCode:
+def _exit_code(failures: list[Verdict], faults: list[NotAlike]) -> ExitCode:
     """The gravest failure decides; kinds are ordered by gravity."""
     found = sorted((v.failure for v in failures if v.failure), key=lambda failure: failure.kind)
     if found:
@@ -261,13 +263,13 @@ def _exit_code(failures: list[Verdict], faults: list[str]) -> ExitCode:
 
 
 def _summary(
-    reports: list[FileReport], faults: list[str], code: ExitCode, took_s: float
+    reports: list[FileReport], faults: list[NotAlike], code: ExitCode, took_s: float
 ) -> dict[str, Any]:
     return {
         "event": "summary",
         "runs": sum(report.runs for report in reports),
         "failed": sum(len(report.failures) for report in reports),
-        "not_alike": faults,
+        "not_alike": [fault.says for fault in faults],
         "seconds": round(took_s, 3),
         "exit_code": int(code),
     }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from increstore.errors import ScenarioError, UsageError
 from increstore.proving.tasks import Task
+from increstore.proving.verdict import quoted
 from increstore.scenario.load import load_scenario
 
 if TYPE_CHECKING:
@@ -140,14 +141,34 @@ def _seeds_for(scenario: Scenario, mode: str, seeds: range | None) -> range:
     return own if mode == "simulation" else own[:1]
 
 
-def parity_faults(reports: Sequence[FileReport]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class NotAlike:
+    """One scenario and seed that has ended in two ways in two modes."""
+
+    first: Verdict
+    other: Verdict
+
+    @property
+    def says(self) -> str:
+        first, other = self.first, self.other
+        return (
+            f"{first.scenario} seed {first.seed}: {first.mode} ended {first.state} with "
+            f"{_rows(first)} rows applied, {other.mode} {other.state} with {_rows(other)}"
+        )
+
+    def replay_command(self) -> str:
+        """What to type to see both runs again."""
+        return f"increstore run {quoted(self.first.scenario)} --on all --seed {self.first.seed}"
+
+
+def parity_faults(reports: Sequence[FileReport]) -> list[NotAlike]:
     """Where one scenario and seed has not ended alike in two modes: state and evidence."""
     by_run: dict[tuple[str, int], list[Verdict]] = {}
     for report in reports:
         for verdict in report.compared:
             by_run.setdefault((verdict.scenario, verdict.seed), []).append(verdict)
     return [
-        _told(first, other)
+        NotAlike(first, other)
         for first, *others in by_run.values()
         for other in others
         if _ending(first) != _ending(other)
@@ -168,13 +189,6 @@ def _ending(verdict: Verdict) -> tuple[str, dict[tuple[str, int], int]]:
         if count
     }
     return verdict.state, rows
-
-
-def _told(first: Verdict, other: Verdict) -> str:
-    return (
-        f"{first.scenario} seed {first.seed}: {first.mode} ended {first.state} with "
-        f"{_rows(first)} rows applied, {other.mode} {other.state} with {_rows(other)}"
-    )
 
 
 def _rows(verdict: Verdict) -> int:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from increstore.errors import WorkerKilled
 from increstore.proving import workers
 from increstore.proving.simulated import crashed_verdict, run_simulated
 
@@ -48,6 +50,7 @@ def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Verdict]:
     """Verdicts in the order of the tasks; with `jobs` above 1 in so many processes.
 
     Closing the iterator early, or an interruption, ends the workers and their runs.
+    Raises: WorkerKilled when somebody else has ended one.
     """
     if jobs == 1:
         yield from map(run_task, tasks)
@@ -64,9 +67,14 @@ def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Verdict]:
                 verdicts = waiting.pop(0).result()
                 waiting += [pool.submit(_run_chunk, chunk) for chunk in islice(chunks, 1)]
                 yield from verdicts
-        except BaseException:
+        except BaseException as error:
             our_end.close()
             pool.shutdown(wait=True, cancel_futures=True)
+            if isinstance(error, BrokenProcessPool):
+                raise WorkerKilled(
+                    "a process of --jobs was killed from outside, perhaps because memory ran out; "
+                    "its runs are not known: run again with fewer jobs"
+                ) from error
             raise
 
 

@@ -76,8 +76,10 @@ def test_another_end_or_another_number_of_rows_is_told_with_both_modes(tmp_path,
 
     (fault,) = parity_faults(reports)
 
-    assert "simulation ended completed" in fault
-    assert "tcp" in fault
+    assert "simulation ended completed" in fault.says
+    assert "tcp" in fault.says
+    path = reports[0].plan.path
+    assert fault.replay_command() == f"increstore run {path} --on all --seed {fault.first.seed}"
 
 
 def test_how_far_a_paused_restore_got_is_no_difference(tmp_path):
@@ -96,4 +98,4 @@ def test_every_seed_is_compared_and_not_the_first_alone(tmp_path):
 
     (fault,) = parity_faults([one, other])
 
-    assert "seed 4: simulation ended completed" in fault
+    assert "seed 4: simulation ended completed" in fault.says

@@ -82,3 +82,23 @@ def test_a_stopped_campaign_tells_what_it_has_found_so_far(tmp_path):
     assert "s, stopped before the end" in told
     assert f"replay: increstore run {path} --on simulation --seed 0" in told
     assert told.splitlines()[-1] == "stopped"
+
+
+@NEEDS_PROC
+def test_a_worker_that_is_killed_ends_the_campaign_with_what_to_do(tmp_path):
+    path = a_scenario_file(tmp_path)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "increstore", "run", path, "--seeds", "0..999999", "--jobs", "2",
+         "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert '"verdict"' in running.stdout.readline()
+    others = [process for process in processes_of(running.pid) if process != running.pid]
+    worker = next(process for process in others if os.getpgid(process) == process)
+    os.kill(worker, signal.SIGKILL)
+    _, told = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 4, told
+    assert "s, stopped before the end" in told
+    assert "error: a process of --jobs was killed from outside" in told
+    assert "Traceback" not in told
