@@ -29,6 +29,10 @@ DRAIN_EVENTS_MAX = 20_000
 """Events that one tick of a dashboard asks for at the most."""
 DRAIN_BUDGET_NS = 4_000_000
 """How long one `drain` may take; more would be felt at the keyboard."""
+BEHIND_BUDGET = 3
+"""So many times that is used while more waits than was taken: what waits too long is left out."""
+DRAIN_SLICE = 64
+"""Events between two looks at the clock."""
 
 State = Literal["connecting", "running", "seeking", "paused", "ended", "lost", "failed"]
 """`lost`: the other side is gone, and is tried again. `failed`: by an error; see `error`."""

@@ -25,9 +25,6 @@ from increstore.view.history import History
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-SLICE = 64
-BEHIND_BUDGET = 3
-"""So many times the budget is used while more is there than was read."""
 ANSWER_S_MAX = 0.5
 """How long a command waits for its answer; one that comes later is not heard."""
 CONTROL: frozenset[seam.Ability] = frozenset({"inject", "heal", "operate"})
@@ -122,7 +119,7 @@ class StreamPlayback:
     def drain(
         self, limit: int = seam.DRAIN_EVENTS_MAX, budget_ns: int = seam.DRAIN_BUDGET_NS
     ) -> list[JournalEvent]:
-        deadline = self._clock() + budget_ns * (BEHIND_BUDGET if self._is_behind else 1)
+        deadline = self._clock() + budget_ns * (seam.BEHIND_BUDGET if self._is_behind else 1)
         taken: list[JournalEvent] = []
         self._look()
         self._is_behind = not self._is_stopped
@@ -130,7 +127,7 @@ class StreamPlayback:
             if not self._ahead and not self._read():
                 self._is_behind = False
                 break
-            for _ in range(min(SLICE, limit - len(taken), len(self._ahead))):
+            for _ in range(min(seam.DRAIN_SLICE, limit - len(taken), len(self._ahead))):
                 event = self._ahead.popleft()
                 self._history.append(event)
                 taken.append(event)

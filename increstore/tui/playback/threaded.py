@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 JOIN_S_MAX = 30.0
 """How long an engine may take to wind down: it syncs what it has begun to write."""
-SLICE = 64
-"""Events between two looks at the clock."""
-BEHIND_BUDGET = 3
-"""So many times the budget is used when many events wait."""
 
 
 class ThreadPlayback:
@@ -141,7 +137,9 @@ class ThreadPlayback:
         began = time.perf_counter_ns()
         taken: list[JournalEvent] = []
         while len(taken) < limit and not self._is_stopped:
-            events = [whole(event) for event in self._ring.take(min(SLICE, limit - len(taken)))]
+            events = [
+                whole(event) for event in self._ring.take(min(seam.DRAIN_SLICE, limit - len(taken)))
+            ]
             for event in events:
                 self._history.append(event)
             taken += events
@@ -151,7 +149,7 @@ class ThreadPlayback:
 
     def _budget(self, budget_ns: int) -> int:
         """More while we are behind: what waits too long is left out."""
-        return budget_ns * (BEHIND_BUDGET if self._ring.is_behind else 1)
+        return budget_ns * (seam.BEHIND_BUDGET if self._ring.is_behind else 1)
 
     def command(self, command: seam.Command) -> seam.CommandResult:
         if self._has_ended.is_set() and not isinstance(command, seam.SaveScenario):
