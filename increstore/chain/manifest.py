@@ -165,11 +165,15 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     """
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BackupChainBroken(
             f"{where}: not JSON ({error}); the backup is damaged: copy it again from its origin"
         ) from error
-    if isinstance(raw, dict) and isinstance(raw.get("format"), int) and raw["format"] > FORMAT:
+    if not isinstance(raw, dict):
+        raise BackupChainBroken(
+            f"{where}: not a JSON object; the backup is damaged: copy it again from its origin"
+        )
+    if isinstance(raw.get("format"), int) and raw["format"] > FORMAT:
         raise BackupChainBroken(
             f"{where}: manifest format {raw['format']} is newer than this program reads "
             f"(expected {FORMAT}); upgrade increstore"

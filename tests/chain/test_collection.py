@@ -134,7 +134,8 @@ def test_other_files_and_folders_in_a_collection_are_left_alone(tmp_path):
     ("text", "complaint"),
     [
         ("{", "not JSON"),
-        ("[]", "manifest"),
+        ("[]", "not a JSON object"),
+        pytest.param("[" * 100_000, "not JSON", id="deep"),
         ('{"format": 2, "anything": 1}', "format 2 is newer than this program reads"),
         ('{"format": 1}', "collection: Field required"),
     ],
