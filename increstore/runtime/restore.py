@@ -27,6 +27,7 @@ from increstore.runtime.narrate import narrate_plan
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.runtime.spawn import WorkerNursery
 from increstore.runtime.tuning import tune_process
+from increstore.store.published import require_published
 from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:
@@ -67,7 +68,8 @@ def run_restore(
     In memory it begins with the pages in `early`, which are read no further. Who holds `control`
     can stop it, too. It may run in any thread when it does not heed signals.
 
-    Raises: StorageFailed, StorageCorrupted and other expected errors that end the process.
+    Raises: StorageFailed, StorageCorrupted and other expected errors that end the process; also
+    when it was complete and its tables are gone.
     """
     tune_process()
     if early is not None:
@@ -107,6 +109,9 @@ async def _run(
         narrate_plan(journal, COORDINATOR, topology, config, SourceConfig(), history, mode)
         work = partial(_work, prepared, core, journal, started, early, control)
         await _until_it_ends(work, journal, control, heeds_signals=heeds_signals)
+    else:
+        rows = {table.table: table.rows for table in prepared.plan.tables}
+        await trio.to_thread.run_sync(require_published, prepared.job.target, rows)
     if core.state is RestoreState.COMPLETED:
         prepared.directory.require_in_place()
         await _tidy_up(prepared)

@@ -218,6 +218,7 @@ def examine_target(root: Path) -> TargetIdentity | None:
     paths = TargetPaths(root)
     try:
         if not root.exists():
+            _refuse_loose_link(root)
             return None
         if not root.is_dir():
             raise TargetRefused(f"{root}: expected a directory, got a file; choose another target")
@@ -236,6 +237,14 @@ def examine_target(root: Path) -> TargetIdentity | None:
             f"got one that holds {_listed(strangers)}; choose another target, or empty it yourself"
         )
     return None
+
+
+def _refuse_loose_link(root: Path) -> None:
+    if root.is_symlink():
+        raise TargetRefused(
+            f"{root}: expected a directory, got a link to {os.readlink(root)}, which does not "  # noqa: PTH115
+            "exist; make that folder, or choose another target"
+        )
 
 
 def _parse_identity(paths: TargetPaths) -> TargetIdentity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -124,6 +125,30 @@ def test_the_same_command_after_the_end_does_nothing_and_says_so(varied: Depot, 
     assert ended.code == 0
     assert_says(ended.err, ["already restored", varied.backups[-1], "nothing was done"])
     assert {file: file.stat().st_mtime_ns for file in target.rglob("*.parquet")} == files
+
+
+@pytest.mark.parametrize("harm", ["gone", "damaged", "shorter"])
+def test_a_complete_target_that_was_harmed_is_not_called_restored(varied, tmp_path, harm):
+    """What `verify` finds and `restore` denies would leave a person without a way out."""
+    target = tmp_path / "target"
+    restore_here(RestoreRequest(varied.path, target))
+    folder = target / "people"
+    if harm == "gone":
+        shutil.rmtree(folder)
+    elif harm == "damaged":
+        (folder / "part-00000.parquet").write_bytes(b"PAR1 not")
+    else:
+        (folder / "part-00000.parquet").unlink()
+    ended = increstore_ends("restore", varied.path, "--into", target)
+    assert ended.code == ExitCode.RESTORE_FAILED
+    assert_says(ended.err, [str(folder), "no longer as it was", "another target"])
+    assert "Traceback" not in ended.err
+
+
+def test_a_link_to_nowhere_is_no_target(varied: Depot, tmp_path: Path):
+    (tmp_path / "link").symlink_to("gone")
+    with pytest.raises(TargetRefused, match="link to gone, which does not exist"):
+        prepare(RestoreRequest(varied.path, tmp_path / "link"))
 
 
 def test_a_folder_that_holds_something_else_is_refused_and_left_alone(varied, tmp_path):
