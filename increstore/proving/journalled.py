@@ -108,6 +108,11 @@ def read_recorded(path: Path) -> Recorded:
     except (ValueError, RecursionError):
         found = None
     recorded = _recorded(found) if isinstance(found, dict) else None
+    if isinstance(found, dict) and "format" in found and "text" not in found:
+        raise JournalUnreadable(
+            f"{path}: the journal of a run on real nodes, which never goes the same way twice; "
+            "`increstore check` judges it, `increstore watch` shows it"
+        )
     if recorded is None:
         raise JournalUnreadable(
             f"{path}: line 1 is not that of a simulated run's journal (expected "

@@ -180,6 +180,15 @@ def test_garbage_is_no_journal_to_run_again(tmp_path, data):
         typed(replay, tmp_path / "x.jsonl")
 
 
+def test_the_journal_of_a_real_run_is_refused_with_what_can_be_done_with_it(tmp_path):
+    journal = tmp_path / "real.jsonl"
+    path = a_scenario_file(tmp_path, 'on = ["memory"]\n')
+    assert typed(run, path, "--journal", journal).exit_code == 0
+
+    with pytest.raises(JournalUnreadable, match="run on real nodes, which never"):
+        typed(replay, journal)
+
+
 def test_what_nobody_can_read_of_a_damaged_line_is_not_shown(tmp_path):
     journal = a_journal(tmp_path)
     lines = journal.read_bytes().splitlines(keepends=True)
