@@ -62,7 +62,7 @@ class Endings:
         for number in SIGNALS:
             # Not the main thread, as in some tests: then nobody signals us either.
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
-                loop.add_signal_handler(number, self.leave, 128 + number)
+                loop.add_signal_handler(number, self.leave, SIGNALLED + number)
 
     def leave(self, code: int) -> None:
         """End with this exit code, once the engine has; asked for again: at once."""

@@ -67,7 +67,8 @@ def _facts(scenario: Scenario, seed: int | None) -> list[tuple[str, str]]:
 def _ambient(scenario: Scenario) -> list[str]:
     """What happens all the time, by chance."""
     network = scenario.network
-    chances = {name: getattr(network, name) for name in ("loss", "duplicate", "reorder", "corrupt")}
+    rates = ("loss", "duplicate", "reorder", "corrupt", "truncate")
+    chances = {name: getattr(network, name) for name in rates}
     chances["crash"] = scenario.nodes.crash
     told = [name for name, span in chances.items() if span.high]
     return told + ["failing pages"] * bool(scenario.pages.fail.high)
