@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -143,7 +142,7 @@ def _here(
     """With the restore's own display; of a drill, which is prepared inside, only the end."""
     assert broadcast is not None, "who looks from nowhere has no business here"
     if started.prepared is None:
-        return _summarized(started, lambda: started.engine.run(broadcast.put))
+        return _summarized(started, lambda: _timed(lambda: started.engine.run(broadcast.put)))
     display = choose_display(started.prepared)
     journal.subscribe(display)
     with display:
@@ -165,20 +164,33 @@ def _in_dashboard(
         journal.subscribe(broadcast.put, details=True)
     codes: list[int] = []
     playback = ThreadPlayback(started.engine)
-    show = partial(open_dashboard, playback, code_at_once=ExitCode.PAUSED)
-    code = _summarized(started, lambda: codes.append(show()))
+
+    def show() -> float:
+        codes.append(open_dashboard(playback, code_at_once=ExitCode.PAUSED))
+        return playback.ran_s
+
+    code = _summarized(started, show)
     return codes[0] if codes[0] > SIGNALLED else code
 
 
-def _summarized(started: Started, run: Callable[[], object]) -> int:
-    """Run it, and say on stderr how it ended; returns the exit code that this deserves."""
-    from increstore.cli.display import summary_lines
-
+def _timed(run: Callable[[], object]) -> float:
+    """Run it; how many seconds that took."""
     began = time.monotonic()
     run()
+    return time.monotonic() - began
+
+
+def _summarized(started: Started, run: Callable[[], float]) -> int:
+    """Run it, and say on stderr how it ended; returns the exit code that this deserves.
+
+    `run` says how many seconds the restore took: a person may look at its end for longer.
+    """
+    from increstore.cli.display import summary_lines
+
+    seconds = run()
     ended = started.ending()
     if ended is None:
         return exit_code_of(None)
-    for line in summary_lines(*ended, time.monotonic() - began):
+    for line in summary_lines(*ended, seconds):
         click.echo(line, err=True)
     return exit_code_of(ended[1])

@@ -131,3 +131,18 @@ def test_a_second_signal_does_not_wait_either():
 
         assert terminal.ends() == 128 + signal.SIGTERM
         assert terminal.is_given_back()
+
+
+def test_how_long_an_engine_ran_is_known_once_it_has_ended_and_stays():
+    engine = Lingering(LONG_S)
+    engine.let_go.set()
+    playback = ThreadPlayback(engine)
+    playback.start()
+    assert playback.ran_s == 0.0
+
+    playback.stop()
+    ran_s = playback.ran_s
+
+    assert 0.0 < ran_s < LONG_S
+    playback.stop()
+    assert playback.ran_s == ran_s

@@ -249,6 +249,29 @@ def test_a_run_in_which_nothing_moves_says_so_instead_of_how_long_it_takes():
             assert "no rows for 8.0 s" in line
             assert "left" not in line
 
+            playback.state = "lost"
+            await d.tick()
+            assert "no rows" not in (await d.text()).splitlines()[0]
+
+    run(go())
+
+
+@pytest.mark.parametrize("state", ["paused", "lost", "ended"])
+def test_how_long_it_takes_is_not_told_of_what_does_not_go_on(state):
+    async def go():
+        playback = FixedPlayback(
+            [planned(rows_by_backup=[100] * 4), an_event("restore.accepted"),
+             an_event("incremental.started", incremental=0),
+             an_event("scan.reported", incremental=0, source="orders/s0", attempt=1,
+                      status="success", rows=50, at_s=1.0)],
+        )  # fmt: skip
+        async with dashboard(playback) as d:
+            assert " left" in (await d.text()).splitlines()[0]
+
+            playback.state = state
+            await d.tick()
+            assert " left" not in (await d.text()).splitlines()[0]
+
     run(go())
 
 

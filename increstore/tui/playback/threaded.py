@@ -37,6 +37,8 @@ class ThreadPlayback:
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._has_ended = threading.Event()
         self._outcome = ""
+        self.ran_s = 0.0
+        """How long the engine has run, once it has ended; however long it is looked at after."""
         self._error: BaseException | None = None
         self._is_error_raised = False
         self._is_stopped = False
@@ -120,10 +122,12 @@ class ThreadPlayback:
         self._is_abandoned = True
 
     def _run(self) -> None:
+        began = time.monotonic()
         try:
             self._outcome = self._engine.run(self._put)
         except BaseException as error:
             self._error = error
+        self.ran_s = time.monotonic() - began
         self._has_ended.set()
 
     def _put(self, event: JournalEvent) -> None:

@@ -43,6 +43,7 @@ class TitleBar(Lines):
     def _must(self, view: ClusterView, brush: Brush) -> list[Part]:
         """What is always told."""
         app = watch_app(self)
+        is_past = app.history_index is not None
         elapsed = max(0, app.now_ns - view.started_at) if view.started_at else 0
         glyph, style = brush.state(view.state)
         parts = [
@@ -50,7 +51,9 @@ class TitleBar(Lines):
             (seconds(elapsed), Style.null()),
             (f"{glyph} {view.state}", style),
         ]
-        if (still := stuck_ns(view, app.now_ns)) is not None:
+        still = stuck_ns(view, app.now_ns)
+        # One that is paused or out of reach says so already.
+        if still is not None and (is_past or app.playback.status.state == "running"):
             parts.append((f"no rows for {seconds(still)}", brush.role("wait")))
         if missing := app.playback.status.dropped + view.gaps:
             parts.append((f"{missing} events left out", brush.role("bad")))
@@ -61,8 +64,9 @@ class TitleBar(Lines):
         app = watch_app(self)
         now = app.now_ns
         events, rows = self._rates.look(view, now)
-        left = left_ns(view, now)
         status = app.playback.status
+        is_moving = status.state == "running" and app.history_index is None
+        left = left_ns(view, now) if is_moving else None
         told = [
             f"~{seconds(left)} left" if left is not None else "",
             f"seed {view.seed}" if view.seed is not None else "",
