@@ -126,6 +126,9 @@ class Judge:
 
     def crashed(self, now: int, node: str) -> None:
         """The node is down; nothing of it may become durable until it has started again."""
+        history = self.truth.histories.get(node)
+        if history is not None:
+            history.untold = {}  # Who died before it could tell them has not ended the restore.
         shard = self.truth.sources.get(node) or self.truth.targets.get(node)
         if shard is not None:
             shard.is_up = False

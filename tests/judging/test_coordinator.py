@@ -183,3 +183,11 @@ def test_k5_whoever_died_before_it_could_tell_them_has_not_ended_it():
     story.record(RestoreFailed("a bad day", story.wall))
     story.restart_coordinator()
     story.judge.ended(story.after(), "failed", "the log cannot be written")
+
+
+def test_k5_whoever_is_down_before_it_could_tell_them_has_not_ended_it():
+    """Pair 426, 431 of `final_rows_of_damaged_batches`: a target's store ended the command."""
+    story = a_story()
+    story.record(RestoreFailed("a bad day", story.wall))
+    story.judge.crashed(story.after(), COORDINATOR)
+    story.judge.ended(story.after(), "failed", "orders/t0: storage corrupted")
