@@ -44,10 +44,8 @@ TYPE_NAMES = {
 @click.command(short_help="Add a full or incremental backup.")
 @click.argument("collection", type=PathArgument())
 @click.argument("tables", metavar="TABLE=FILE...", nargs=-1, required=True)
-@click.option("--full", "kind", flag_value="full", help="Begin a new chain.")
-@click.option(
-    "--incremental", "kind", flag_value="incremental", help="Add what changed since the last."
-)
+@click.option("--full", is_flag=True, help="Begin a new chain.")
+@click.option("--incremental", is_flag=True, help="Add what changed since the last.")
 @click.option(
     "--key",
     "keys",
@@ -69,7 +67,8 @@ TYPE_NAMES = {
 def backup(
     collection: Path,
     tables: tuple[str, ...],
-    kind: str | None,
+    full: bool,
+    incremental: bool,
     keys: tuple[str, ...],
     types: tuple[str, ...],
     as_json: bool,
@@ -89,10 +88,10 @@ def backup(
     """
     from increstore.chain.backup import backup_full, backup_incremental
 
-    if kind is None:
-        raise click.UsageError("say --full or --incremental")
+    if full == incremental:
+        raise click.UsageError("say --full or --incremental, one of the two")
     sources = _sources(tables, keys, types)
-    make = backup_full if kind == "full" else backup_incremental
+    make = backup_full if full else backup_incremental
     manifest = make(collection, sources)
     if as_json:
         _print_json(collection, manifest)

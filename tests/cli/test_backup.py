@@ -109,9 +109,11 @@ def test_a_table_without_rows_is_said_to_have_none_once(shop):
 
 
 def test_full_or_incremental_has_to_be_said(shop):
-    result = run(shop, "t=@orders.csv")
-    assert result.exit_code == 2
-    assert "--full or --incremental" in result.stderr
+    for kinds in ([], ["--full", "--incremental"]):
+        result = run(shop, *kinds, "t=@orders.csv", "--key", "t=id")
+        assert result.exit_code == 2
+        assert "--full or --incremental" in result.stderr
+        assert not shop.path.exists()
 
 
 def test_the_program_ends_with_the_documented_codes(shop):
