@@ -63,12 +63,12 @@ def make_plan(request: RestoreRequest) -> tuple[RestorePlan, TargetIdentity | No
     Writes nothing. Raises: BackupChainBroken, TargetRefused, UsageError.
     """
     identity = examine_target(request.target)
-    request = _as_begun(request, identity)
     collection = Collection.open(request.collection)
     if identity is not None:
         _refuse_other_collection(request, collection, identity)
     else:
         _refuse_inside(request)
+    request = _as_begun(request, identity)
     chain = collection.chain(upto=request.upto, tables=None)
     with contextlib.closing(Checksums(paths_of(chain.backups) if identity is None else ())) as sums:
         from increstore.chain.plan import plan_restore
@@ -155,7 +155,7 @@ def _shard_numbers(request: RestoreRequest) -> tuple[int, int]:
 def _refuse_other_collection(
     request: RestoreRequest, collection: Collection, identity: TargetIdentity
 ) -> None:
-    """Asked first: in another collection not even the names of the backups are the same."""
+    """Asked before the options: in another collection even the backups have other names."""
     found = [backup.manifest.collection for backup in collection.backups if backup.manifest]
     if found and identity.collection not in found:
         raise TargetRefused(

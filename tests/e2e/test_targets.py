@@ -56,7 +56,7 @@ def test_a_target_of_another_collection_is_refused(varied: Depot, tmp_path: Path
     _begun(varied, target)
     before = sorted(target.rglob("*"))
     with pytest.raises(TargetRefused, match="belongs to collection") as refusal:
-        restore_here(RestoreRequest(other.path, target))
+        restore_here(RestoreRequest(other.path, target, sources=7))
     assert_says(str(refusal.value), [str(target), str(other.path), "another target"])
     assert sorted(target.rglob("*")) == before
 
