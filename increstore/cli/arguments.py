@@ -36,10 +36,10 @@ class Seconds(click.FloatRange):
     """A duration above zero, in seconds."""
 
     def __init__(self) -> None:
-        super().__init__(0, SECONDS_MAX, min_open=True)
+        super().__init__(0, min_open=True)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         seconds = super().convert(value, param, ctx)
-        if math.isnan(seconds):
-            self.fail(f"{value} is no duration", param, ctx)
+        if math.isnan(seconds) or seconds > SECONDS_MAX:
+            self.fail(f"{value} is no duration (expected up to {SECONDS_MAX:.0f})", param, ctx)
         return seconds

@@ -10,6 +10,8 @@ import click
 
 from increstore.cli.arguments import PathArgument
 
+_SHARDS = click.IntRange(1, 100)
+
 
 @click.command(short_help="Restore and verify ten real releases, to see it work.")
 @click.option(
@@ -18,9 +20,15 @@ from increstore.cli.arguments import PathArgument
     type=PathArgument(),
     help="Keep the result in this directory  [default: a temporary one, removed afterwards]",
 )
-@click.option("--sources", type=click.IntRange(1, 100), default=3, show_default=True)
-@click.option("--targets", type=click.IntRange(1, 100), default=2, show_default=True)
-@click.option("--on", type=click.Choice(["memory", "tcp"]), default="memory", show_default=True)
+@click.option("--sources", type=_SHARDS, default=3, show_default=True, help="Source shards.")
+@click.option("--targets", type=_SHARDS, default=2, show_default=True, help="Target shards.")
+@click.option(
+    "--on",
+    type=click.Choice(["memory", "tcp"]),
+    default="memory",
+    show_default=True,
+    help="Where the shards live: in this process, or in workers on loopback TCP.",
+)
 @click.option("--plain", is_flag=True, help="One fact a line, also on a terminal.")
 @click.pass_context
 def demo(

@@ -40,10 +40,14 @@ _SECONDS = Seconds()
     type=PathArgument(),
     help="The directory that gets the tables: new, empty, or this restore's own.",
 )
-@click.option("--upto", help="The last backup to restore: its name, or the start of it.")
-@click.option("--table", "tables", multiple=True, help="Restore only this table (repeatable).")
-@click.option("--sources", type=_SHARDS, help="Source shards a table  [default: the cores]")
-@click.option("--targets", type=_SHARDS, help="Target shards a table  [default: the cores]")
+@click.option(
+    "--upto", metavar="BACKUP", help="The last backup to restore: its name, or the start of it."
+)
+@click.option(
+    "--table", "tables", multiple=True, metavar="T", help="Restore only this table; repeatable."
+)
+@click.option("--sources", type=_SHARDS, help="Source shards a table  [default: the cores, 2 to 8]")
+@click.option("--targets", type=_SHARDS, help="Target shards a table  [default: the cores, 2 to 8]")
 @click.option(
     "--on",
     type=click.Choice(["memory", "tcp"]),
@@ -56,9 +60,14 @@ _SECONDS = Seconds()
 @click.option("--plain", is_flag=True, help="One fact a line, also on a terminal.")
 @click.option("--journal", type=PathArgument(), help="Append every event to this file.")
 @click.option(
-    "--stage-deadline", type=_SECONDS, help="Pause when one backup takes longer (seconds)."
+    "--stage-deadline",
+    type=_SECONDS,
+    metavar="SECONDS",
+    help="Pause when one backup takes longer.",
 )
-@click.option("--deadline", type=_SECONDS, help="Pause when the whole takes longer (seconds).")
+@click.option(
+    "--deadline", type=_SECONDS, metavar="SECONDS", help="Pause when the whole takes longer."
+)
 @click.option("--watch", is_flag=True, help="Show the dashboard while it runs.")
 @click.option(
     "--serve",

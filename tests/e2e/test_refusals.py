@@ -62,8 +62,8 @@ def test_what_is_not_there_is_told_in_the_summary(varied, tmp_path, options, say
     ("options", "says"),
     [
         (["--deadline", "nan"], "nan"),
-        (["--deadline", "inf"], "range"),
-        (["--stage-deadline", "1e300"], "range"),
+        (["--deadline", "inf"], "no duration"),
+        (["--stage-deadline", "1e300"], "no duration"),
         (["--journal", ""], "is empty"),
         (["--into", ""], "is empty"),
         (["--into", b"caf\xe9".decode(errors="surrogateescape")], "not UTF-8"),
