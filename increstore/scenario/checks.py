@@ -14,7 +14,15 @@ from increstore.scenario.fault_rules import Surroundings
 from increstore.scenario.model import WorkloadSpec
 from increstore.scenario.nodes import node_names
 from increstore.scenario.values import RATE_WHOLE
-from increstore.scenario.words import DETAILS, DROP_MARK, DROPS, EVENTS, FAULT_MARK, is_drop
+from increstore.scenario.words import (
+    DETAILS,
+    DROP_MARK,
+    DROPS,
+    EVENTS,
+    FAULT_MARK,
+    is_drop,
+    is_seen,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -172,6 +180,13 @@ def _marks(scenario: Scenario, *, all_faults_known: bool) -> Iterator[str]:
             wrong = _wrong_mark(mark, ids, all_faults_known=all_faults_known)
             if wrong:
                 yield f"[expect] {key}: {wrong}"
+    for mark in expect.reached:
+        why = mark.removeprefix(DROP_MARK)
+        if why != mark and is_drop(why) and not is_seen(why):
+            yield (
+                f"[expect] reached: nothing is ever dropped as {why!r} (no node sends such a "
+                "thing); leave it out, or expect it never"
+            )
     for mark in (mark for mark in expect.reached if mark in expect.never):
         yield f'[expect] "{mark}" is in reached and in never; expected one of them'
 

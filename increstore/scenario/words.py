@@ -85,7 +85,6 @@ DROPS: tuple[str, ...] = (
     "of another restore",
     "of another generation",
     "of another incremental",
-    "of another shard",
     "of another attempt",
     "of a scan that is not at hand",
     "reported before",
@@ -97,22 +96,50 @@ DROPS: tuple[str, ...] = (
     "batch that is being applied",
     "batch after a gap",
     "write of an attempt that is over",
-    *(reason.value for reason in messages.Reason),
-    *(f"refused: {reason.value}" for reason in messages.Reason),
+    "stale generation",
+    "unknown restore",
+    "refused: stale attempt",
+    "refused: stale incremental",
+    "refused: incremental not due",
+    "refused: storage failed",
+    "refused: finalize failed",
 )
-"""Why a core drops a message, as marks name it after "dropped: "."""
+"""Why a core drops a message, as marks name it after "dropped: "; each is asked for by a shipped
+scenario."""
 
-_DROP_FORMS = re.compile(
+PHASES = ("nothing is", "scans are", "seals are", "final rows are")
+"""What is awaited when an answer to another question comes."""
+
+VERBS_REFUSED = ("pause", "resume", "cancel")
+"""What a person may ask in vain; a number of scans that cannot be is refused with its file."""
+
+DROPS_UNSEEN: tuple[str, ...] = (
+    "of another shard",
+    *(why.value for why in messages.Reason if why.value not in DROPS),
+    *(told for why in messages.Reason if (told := f"refused: {why.value}") not in DROPS),
+)
+"""For what no node of ours sends, such as a report in the name of another shard: cores drop that
+too, and a scenario may say that it is never seen, but not that it must be."""
+
+_FORMS = re.compile(
+    rf"[A-Z]\w+ while ({'|'.join(PHASES)}) awaited"
+    rf"|operator: cannot ({'|'.join(VERBS_REFUSED)}) now"
+)
+_FORMS_UNSEEN = re.compile(
     r"[A-Z]\w+ (is nothing for a (coordinator|source shard|target shard)"
-    r"|while (nothing is awaited|nothing is published|scans are awaited|seals are awaited"
-    r"|final rows are awaited))"
-    r"|operator: cannot (pause|resume|cancel|cap) now"
+    r"|while nothing is published)"
+    r"|operator: cannot cap now"
 )
 
 
 def is_drop(why: str) -> bool:
     """Whether a core may drop something with this reason."""
-    return why in DROPS or _DROP_FORMS.fullmatch(why) is not None
+    return is_seen(why) or why in DROPS_UNSEEN or _FORMS_UNSEEN.fullmatch(why) is not None
+
+
+def is_seen(why: str) -> bool:
+    """Whether there are runs in which something is dropped with this reason."""
+    return why in DROPS or _FORMS.fullmatch(why) is not None
 
 
 def message_fields(name: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ from increstore.proving.everywhere import plan_crashes
 from increstore.proving.simulated import run_simulated
 from increstore.proving.tasks import run_task
 from increstore.scenario.load import load_scenario
+from increstore.scenario.words import DROP_MARK, DROPS, PHASES, VERBS_REFUSED
 
 FOLDER = Path(__file__).parents[2] / "scenarios"
 PATHS = sorted(FOLDER.glob("*.toml"))
@@ -50,6 +51,20 @@ def test_a_shipped_scenario_asks_that_each_of_its_faults_has_struck(path):
     struck = {f"fault: {fault.id}" for fault in scenario.faults}
 
     assert scenario.swarm.omit or struck <= set(scenario.expect.reached)
+
+
+def test_every_reason_to_drop_a_message_is_reached_by_a_shipped_scenario():
+    """Each run of a scenario must reach what it asks for, so here it is enough that one asks."""
+    asked = {
+        mark.removeprefix(DROP_MARK)
+        for path in SIMULATED
+        for mark in load_scenario(path).expect.reached
+        if mark.startswith(DROP_MARK)
+    }
+
+    assert [why for why in DROPS if why not in asked] == []
+    assert [p for p in PHASES if not any(w.endswith(f"while {p} awaited") for w in asked)] == []
+    assert [v for v in VERBS_REFUSED if f"operator: cannot {v} now" not in asked] == []
 
 
 @pytest.mark.parametrize("path", SIMULATED, ids=by_name)

@@ -75,6 +75,11 @@ AT = '\nat = "1s"'
             "[expect] reached: batch.applied is a detail that only runs with a journal file tell",
         ),
         (
+            '[expect]\nreached = ["dropped: of another shard"]',
+            "[expect] reached: nothing is ever dropped as 'of another shard' (no node sends such a "
+            "thing); leave it out, or expect it never",
+        ),
+        (
             '[expect]\nnever = ["dropped: of another generaton"]',
             "[expect] never: nothing is dropped as 'of another generaton' "
             "(did you mean 'of another generation'?)",
