@@ -190,6 +190,21 @@ def test_a_click_chooses_and_a_second_one_runs():
     run(go())
 
 
+def test_a_long_name_takes_one_line_of_the_list(tmp_path):
+    names = ["a" * 60, "b"]
+    paths = [tmp_path / f"{name}.toml" for name in names]
+    for path in paths:
+        path.write_text(LOST.read_text())
+
+    async def go():
+        async with a_list(paths, first=paths[0]) as (app, pilot):
+            await pilot.click("#scenarios", offset=(5, 1))
+            await pilot.pause()
+            assert app.screen.highlighted == str(paths[1])
+
+    run(go())
+
+
 @pytest.mark.parametrize("size", [(40, 12), (80, 24), (200, 60)], ids=str)
 def test_the_list_fits_any_screen(size):
     async def go():
