@@ -38,13 +38,13 @@ def _add_suite(root: Xml.Element, report: FileReport) -> None:
     suite = Xml.SubElement(
         root,
         "testsuite",
-        name=f"{plan.path} on {plan.mode}",
+        name=_printable(f"{plan.path} on {plan.mode}"),
         tests=str(len(report.failures) + bool(green)),
         failures=str(len(report.failures)),
     )
     if green:
         name = f"{plan.scenario.title} ({green} runs)"
-        Xml.SubElement(suite, "testcase", classname=plan.path, name=_printable(name))
+        Xml.SubElement(suite, "testcase", classname=_printable(plan.path), name=_printable(name))
     for verdict in report.failures:
         _add_failure(suite, verdict)
 
@@ -52,12 +52,17 @@ def _add_suite(root: Xml.Element, report: FileReport) -> None:
 def _add_failure(suite: Xml.Element, verdict: Verdict) -> None:
     assert verdict.failure is not None
     name = f"seed {verdict.seed}" + (f" crash at {verdict.crash_at}" if verdict.crash_at else "")
-    case = Xml.SubElement(suite, "testcase", classname=verdict.scenario, name=name)
+    case = Xml.SubElement(suite, "testcase", classname=_printable(verdict.scenario), name=name)
     failure = Xml.SubElement(case, "failure", message=_printable(verdict.failure.what))
     told = (verdict.failure.says, *verdict.led_there, verdict.explanation, verdict.replay_command())
     failure.text = _printable("\n".join(filter(None, told)))
 
 
 def _printable(text: str) -> str:
-    """Without the control characters that XML cannot hold."""
-    return "".join(c if c >= " " or c in "\n\t" else "?" for c in text)
+    """Without what XML cannot hold: control characters, and bytes of a path that are no text."""
+    return "".join("?" if _is_no_xml(c) else c for c in text)
+
+
+def _is_no_xml(character: str) -> bool:
+    is_control = character < " " and character not in "\n\t"
+    return is_control or "\ud800" <= character <= "\udfff" or character in "\ufffe\uffff"

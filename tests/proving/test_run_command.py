@@ -96,6 +96,16 @@ def test_a_junit_file_has_the_failures_by_name(tmp_path):
     assert "--seed 0" in suite.find("testcase/failure").text
 
 
+def test_a_junit_file_is_xml_whatever_the_name_of_the_scenario(tmp_path):
+    path = a_scenario_file(tmp_path, STALLS, name="a\udcff\x01<&.toml")
+
+    typed(run, path, "--junit", tmp_path / "junit.xml")
+
+    suite = Xml.parse(tmp_path / "junit.xml").getroot()[0]
+    assert suite.get("name") == f"{tmp_path}/a??<&.toml on simulation"
+    assert suite.find("testcase").get("classname") == f"{tmp_path}/a??<&.toml"
+
+
 def test_crash_everywhere_prints_how_many_points_there_are(tmp_path):
     path = a_scenario_file(tmp_path, "[workload]\nincrementals = 0\nrows = 4\n")
 
