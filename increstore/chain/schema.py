@@ -106,6 +106,8 @@ def is_widening(old: pa.DataType, new: pa.DataType) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """One column of a table."""
+
     name: str
     type: pa.DataType
 

@@ -254,6 +254,7 @@ class Completion(Monitor):
 
 
 def is_same(report: CompletionNotification, record: ScanReported) -> bool:
+    """Whether the record says what the report said; the error is for people."""
     return (
         report.status is record.status
         and report.rows_scanned == record.rows_scanned

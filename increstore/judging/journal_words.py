@@ -64,12 +64,14 @@ _UNTOLD: dict[str, Any] = {
 
 
 def scan_of(facts: Facts, restore: str = "") -> m.ScanId:
+    """The scan that an event tells of; a journal of one restore need not name it each time."""
     return m.ScanId(
         facts.get("restore", restore), facts["incremental"], facts["source"], facts["attempt"]
     )
 
 
 def streams_of(facts: Facts) -> tuple[m.StreamEvidence, ...]:
+    """The evidence that an event tells, stream by stream."""
     return tuple(
         m.StreamEvidence(
             told["source"], told["attempt"], told["rows"], told["batches"], int(told["digest"], 16)
@@ -87,6 +89,7 @@ def batches_of(facts: Facts) -> tuple[Batch, ...]:
 
 
 def state_of(facts: Facts) -> TargetState:
+    """What a target shard said that it had recovered."""
     final = facts.get("finalized")
     return TargetState(
         facts["generation"],
@@ -100,6 +103,7 @@ def state_of(facts: Facts) -> TargetState:
 
 
 def topology_of(facts: Facts) -> Topology:
+    """Who takes part, as `restore.planned` tells it."""
     return Topology(
         facts["restore"],
         facts["last_incremental"],

@@ -12,10 +12,12 @@ COORDINATOR = "coordinator"
 
 
 def source_name(table: str, number: int) -> str:
+    """The name of source shard `number` (from 0) of a table."""
     return f"{table}/s{number}"
 
 
 def target_name(table: str, number: int) -> str:
+    """The name of target shard `number` (from 0) of a table."""
     return f"{table}/t{number}"
 
 

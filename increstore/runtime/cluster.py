@@ -57,10 +57,12 @@ def _table_topology(table: TablePlan, plan: RestorePlan) -> TableTopology:
 
 
 def source_names(plan: RestorePlan) -> list[str]:
+    """Every source shard of the plan, table by table."""
     return [source_name(t.table, n) for t in plan.tables for n in range(plan.sources)]
 
 
 def target_names(plan: RestorePlan) -> list[str]:
+    """Every target shard of the plan, table by table."""
     return [target_name(t.table, n) for t in plan.tables for n in range(len(t.bounds) + 1)]
 
 

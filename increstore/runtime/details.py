@@ -47,6 +47,7 @@ _RECORD_DETAILS = {
 
 
 def of_batch(batch: ApplyBatch) -> dict[str, Any]:
+    """A batch without its payload."""
     return {
         **_fact("scan", batch.scan),
         "order": batch.order,
@@ -56,6 +57,7 @@ def of_batch(batch: ApplyBatch) -> dict[str, Any]:
 
 
 def of_page(page: PageRead) -> dict[str, Any]:
+    """A page that was read, without its payloads."""
     return {
         **_fact("scan", page.scan),
         "page": page.page,
@@ -116,6 +118,7 @@ def of_plan(
 
 
 def of_streams(streams: Sequence[StreamEvidence]) -> list[dict[str, Any]]:
+    """Evidence, stream by stream."""
     return [
         {
             "source": stream.source,
@@ -129,6 +132,7 @@ def of_streams(streams: Sequence[StreamEvidence]) -> list[dict[str, Any]]:
 
 
 def hexadecimal(digest: int) -> str:
+    """A digest as journals have it: JSON numbers of 64 bits are not safe with every reader."""
     return f"{digest:016x}"
 
 

@@ -143,6 +143,7 @@ async def _take_addresses(transport: TcpTransport, reader: LineReader) -> None:
 
 
 def set_addresses(transport: TcpTransport, line: Mapping[str, Any]) -> None:
+    """Where the other hosts listen, as the parent has told."""
     for host, (ip, port) in line["addresses"].items():
         transport.set_address(host, (ip, port))
 

@@ -54,6 +54,7 @@ def listed(words: Sequence[str]) -> str:
 
 
 def fault_place(number: int, kind: object) -> str:
+    """How a complaint names a fault: by its number in the file (1-based), and its kind."""
     return f'fault {number} (kind = "{kind}")' if isinstance(kind, str) else f"fault {number}"
 
 

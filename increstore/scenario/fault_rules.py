@@ -29,6 +29,7 @@ class Surroundings(NamedTuple):
 
 
 def mode_mistakes(fault: AnyFault, modes: Sequence[str]) -> Iterator[str]:
+    """Where the fault cannot run, though the scenario is to."""
     for variant in f.variants(fault):
         missing = [mode for mode in modes if mode not in f.MODES[variant]]
         if missing:
@@ -50,6 +51,7 @@ def is_instant(fault: AnyFault) -> bool:
 
 
 def trigger_mistakes(fault: AnyFault, around: Surroundings) -> Iterator[str]:
+    """Mistakes in when it begins."""
     if fault.at is not None and fault.after is not None:
         yield "has `at` and `after`; expected one of them"
     if fault.at is None and fault.after is None and is_instant(fault):
@@ -67,6 +69,7 @@ def trigger_mistakes(fault: AnyFault, around: Surroundings) -> Iterator[str]:
 
 
 def end_mistakes(fault: AnyFault, around: Surroundings) -> Iterator[str]:
+    """Mistakes in when it ends."""
     if not isinstance(fault, LastingFault):
         return
     ends = [key for key in ("duration", "until", "permanent") if getattr(fault, key)]
@@ -100,6 +103,7 @@ def event_mistakes(place: str, match: EventMatch, around: Surroundings) -> Itera
 
 
 def incremental_mistakes(place: str, value: object, around: Surroundings) -> Iterator[str]:
+    """An incremental that the chain does not have; `place` may be empty."""
     last = around.last_incremental
     if value is None or last is None:
         return

@@ -96,4 +96,5 @@ class SimulatedStore:
 
 
 def batch_frame(batch: ApplyBatch) -> Frame:
+    """The record of one batch, with its order: both are durable, or neither is."""
     return ("batch", batch.scan, batch.order, batch.rows, batch.digest, bytes(batch.payload))

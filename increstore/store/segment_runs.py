@@ -80,10 +80,12 @@ class Run:
 
 
 def encode_seal(streams: Sequence[StreamEvidence]) -> list[list[Any]]:
+    """The streams of a seal as its record holds them."""
     return [[s.source, s.attempt, s.rows, s.batches, s.digest] for s in streams]
 
 
 def decode_seal(encoded: Sequence[Sequence[Any]]) -> tuple[StreamEvidence, ...]:
+    """The streams that a seal names."""
     return tuple(StreamEvidence(*fields) for fields in encoded)
 
 

@@ -157,6 +157,7 @@ class _RefusedByPeerError(Exception):
 
 
 def step_bytes(kind: Step, body: bytes) -> bytes:
+    """One step as it is sent: its kind, the length of its body, the body."""
     assert len(body) <= STEP_BYTES_MAX
     return _STEP.pack(kind, len(body)) + body
 

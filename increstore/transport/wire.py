@@ -47,6 +47,7 @@ class TcpSettings:
 
 
 def address_text(address: Address) -> str:
+    """As people write it: an IPv6 address in brackets."""
     ip, port = address
     return f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}"
 
@@ -124,6 +125,7 @@ async def shake_hands(sock: trio.socket.SocketType, handshake: Handshake) -> Pee
 
 
 async def send_all(sock: trio.socket.SocketType, data: bytes) -> None:
+    """Send all of it, however little the kernel takes at once. Raises: OSError."""
     rest = memoryview(data)
     while rest:
         rest = rest[await sock.send(rest) :]

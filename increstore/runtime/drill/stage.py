@@ -124,6 +124,7 @@ class LocalStage:
 
 
 async def tell_what_is_awaited(chair: Chair, journal: Journal) -> None:
+    """Now and then, until cancelled; whichever life of the coordinator it is."""
     teller = BarrierTeller(journal)
     while True:
         await trio.sleep(LOOK_PERIOD_S)

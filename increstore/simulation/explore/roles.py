@@ -163,6 +163,7 @@ def _told(scan: ScanId | None) -> str:
 
 
 def role_of(world: SmallWorld, name: str) -> Role:
+    """The role that a node of this name plays."""
     if name == COORDINATOR:
         return CoordinatorRole(world, name)
     is_source = name in world.topology.table(table_of(name)).sources

@@ -60,10 +60,12 @@ def _fault_of(written: dict[str, Any]) -> Any:
 
 
 def plain_result(result: seam.CommandResult) -> dict[str, Any]:
+    """An answer, to be sent."""
     return asdict(result)
 
 
 def result_of(plain: Mapping[str, Any]) -> seam.CommandResult:
+    """The answer that was sent; what it lacks has its default."""
     result = seam.CommandResult(
         bool(plain.get("is_done")), str(plain.get("says", "")), str(plain.get("fault", ""))
     )
