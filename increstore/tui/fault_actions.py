@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from increstore.tui.playback import seam
+from increstore.tui.view_actions import typed_path
 
 if TYPE_CHECKING:
     from increstore.scenario.faults import AnyFault
@@ -82,4 +82,4 @@ class FaultActions:
 
     def _save(self, typed: str | None) -> None:
         if typed:
-            cast("WatchApp", self).tell(seam.SaveScenario(Path(typed).expanduser()))
+            cast("WatchApp", self).tell(seam.SaveScenario(typed_path(typed)))

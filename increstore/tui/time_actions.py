@@ -100,7 +100,7 @@ class TimeActions:
             else:
                 at = app.history.live.started_at + round(float(typed) * 1e9)
                 index = app.history.count_at(at)
-        except ValueError:
+        except (ValueError, OverflowError):  # The latter is for `inf`.
             app.notify(f"expected seconds such as 12.5, or an event such as #1200, got {typed!r}",
                        severity="warning")  # fmt: skip
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -13,6 +14,13 @@ if TYPE_CHECKING:
     from increstore.tui.app import WatchApp
 
 FIND_MOST = 200_000
+
+
+def typed_path(typed: str) -> Path:
+    """The file that a person means; `~` is home, and of nobody known it is a name."""
+    with suppress(RuntimeError):
+        return Path(typed).expanduser()
+    return Path(typed)
 
 
 class ViewActions:
@@ -98,13 +106,15 @@ class ViewActions:
         app = cast("WatchApp", self)
         app.push_screen(
             Prompt("export to", "screen.svg, screen.txt or events.jsonl", "increstore.svg"),
-            lambda typed: self._export(Path(typed).expanduser()) if typed else None,
+            lambda typed: self._export(typed_path(typed)) if typed else None,
         )
 
     def _export(self, path: Path) -> None:
         app = cast("WatchApp", self)
         try:
-            path.write_text(self._exported(path.suffix), encoding="utf-8")
+            # What a stream has brought need not be characters that can be written.
+            text = self._exported(path.suffix).encode("utf-8", "backslashreplace")
+            path.write_bytes(text)
         except OSError as error:
             app.notify(f"{path}: cannot be written ({error.strerror})", severity="warning")
         else:
