@@ -96,7 +96,7 @@ class PlainLines:
             return
         self._last_progress = now
         self.say(progress_line(self.progress))
-        self.say(self.progress.waits)
+        self.say(self._facts.shortened(self.progress.waits))
 
     def say(self, line: str) -> None:
         tell(f"{time.monotonic() - self._began:8.2f} s  {line}")

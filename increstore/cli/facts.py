@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from increstore.runtime.progress import RestoreProgress
 
 SHARDS_NAMED_MAX = 3
+_FAILED = "storage failed"
 _FREE = re.compile(r" \([^()]* free\)")
 
 
@@ -29,10 +30,14 @@ class FactLines:
         line = fact_line(event, self._plan, self._progress)
         if line is None:
             return []
-        left = self._faults.left()
+        lines = [*self._faults.left(), self.shortened(line)]
         if event.name == "incremental.completed":
             self._faults = StorageFaults()  # It is over; if it comes again, that is news.
-        return [*left, line]
+        return lines
+
+    def shortened(self, line: str) -> str:
+        """The line without what was told already of storage that fails."""
+        return self._faults.shortened(line)
 
     def left(self) -> list[str]:
         """What has been counted and is not told yet."""
@@ -52,7 +57,7 @@ class StorageFaults:
             case "storage.failed":
                 return True
             case "refused":
-                return bool(event.facts["reason"] == "storage failed")
+                return bool(event.facts["reason"] == _FAILED)
             case "shard.restarting":
                 return any(event.node in shards for shards in self._shards.values())
             case _:
@@ -71,6 +76,16 @@ class StorageFaults:
             if not is_first:
                 self._untold[shard] = None
         return [f"{shard}: {error}"] if is_first else []
+
+    def shortened(self, line: str) -> str:
+        """The line, in which a cause that was told is no more than "storage failed"."""
+        short = _FREE.sub("", line)
+        for cause in self._shards:
+            start = short.find(f"{_FAILED}: ")
+            end = short.find(cause, start)
+            if 0 <= start < end:
+                return short[:start] + _FAILED + short[end + len(cause) :]
+        return line
 
     def left(self) -> list[str]:
         """How many shards have met a cause after it was told."""

@@ -146,6 +146,23 @@ def test_a_full_disk_is_told_once_and_then_the_number_of_shards():
     assert facts.left() == []
 
 
+def test_a_cause_that_was_told_is_not_spelled_out_again():
+    facts = _facts()
+    error = _full("a/t0", free="0.3").facts["error"]
+    failed = {"source": "a/s0", "incremental": 1, "status": "transient"}
+    event = JournalEvent(
+        1, "c", "scan.reported", {**failed, "error": f"a/t0: storage failed: {error}"}
+    )
+    waits = f"incremental 1 waits for a/s0: last error: a/t0: storage failed: {error}; and 2 others"
+    assert error in facts.lines_of(event)[0]
+    assert facts.shortened(waits) == waits
+    facts.lines_of(_full("a/t1"))
+    assert facts.lines_of(event) == ["a/s0 failed incremental 1 (transient): a/t0: storage failed"]
+    assert facts.shortened(waits) == (
+        "incremental 1 waits for a/s0: last error: a/t0: storage failed; and 2 others"
+    )
+
+
 def test_what_is_counted_is_told_before_the_next_fact():
     facts = _facts()
     for shard in ("a/t0", "a/t1"):
