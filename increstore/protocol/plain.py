@@ -18,12 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class _Writers(dict[type, "Callable[[Any], list[Any]]"]):
-    def __missing__(self, cls: type) -> Callable[[Any], list[Any]]:
-        writer = self[cls] = compile_writer(cls)
-        return writer
-
-
 class _Readers(dict[str, "Callable[[list[Any]], Any]"]):
     def __missing__(self, kind: str) -> Callable[[list[Any]], Any]:
         if kind not in CLASSES:
@@ -32,13 +26,16 @@ class _Readers(dict[str, "Callable[[list[Any]], Any]"]):
         return reader
 
 
-_WRITERS = _Writers()
+_WRITERS: dict[type, Callable[[Any], list[Any]]] = {}
 _READERS = _Readers()
 
 
 def to_plain(value: object) -> list[Any]:
     """`value` (a message or record) as nested lists; byte payloads are passed through."""
-    return _WRITERS[type(value)](value)
+    writer = _WRITERS.get(type(value))
+    if writer is None:
+        writer = _WRITERS[type(value)] = compile_writer(type(value))
+    return writer(value)
 
 
 def from_plain(plain: object) -> Any:

@@ -48,14 +48,15 @@ class Lane:
         self.number = 0
 
 
-class Link(dict[type, Lane]):
+class Link:
     """One direction between two nodes, and its lanes by the class of their messages."""
 
-    __slots__ = ("down_until", "epoch", "last_arrival", "receiver", "resets", "sender")
+    __slots__ = ("_lanes", "down_until", "epoch", "last_arrival", "receiver", "resets", "sender")
 
     def __init__(self, sender: str, receiver: str) -> None:
         self.sender = sender
         self.receiver = receiver
+        self._lanes: dict[type, Lane] = {}
         self.last_arrival = 0
         self.epoch = 0
         """Rises when the connection ends in any way: what was sent before never arrives."""
@@ -63,18 +64,13 @@ class Link(dict[type, Lane]):
         """How often that was by a reset."""
         self.down_until = 0
 
-    def __missing__(self, kind: type) -> Lane:
-        name = kind.__name__
-        lane = self[kind] = Lane(name, f"net {self.sender}>{self.receiver} {name} ")
+    def lane_of(self, kind: type) -> Lane:
+        """That of a class of messages, made when the first of them is sent."""
+        lane = self._lanes.get(kind)
+        if lane is None:
+            name = kind.__name__
+            lane = self._lanes[kind] = Lane(name, f"net {self.sender}>{self.receiver} {name} ")
         return lane
-
-
-class _Links(dict[tuple[str, str], Link]):
-    """Every link that was ever used, by sender and receiver."""
-
-    def __missing__(self, ends: tuple[str, str]) -> Link:
-        link = self[ends] = Link(*ends)
-        return link
 
 
 class Network:
@@ -96,7 +92,8 @@ class Network:
         self._troubles = ambient.troubles_messages
         self._is_quiet = not self._troubles and world.strikes_kept is None
         """Whether only a fault of the scenario can do something to a message."""
-        self._links = _Links()
+        self._links: dict[tuple[str, str], Link] = {}
+        """Every link that was ever used, by sender and receiver."""
         self.held: dict[str, list[tuple[Link, bytes, Payload | None]]] = {}
         """Messages that a fault keeps until it ends, by fault."""
         self.delivered = 0
@@ -104,14 +101,20 @@ class Network:
     # --- Sending.
 
     def send(self, sender: str, receiver: str, message: Message) -> None:
-        world, link = self._world, self._links[sender, receiver]
-        lane = link[message.__class__]
+        world, link = self._world, self._links.get((sender, receiver))
+        if link is None:
+            link = self._link(sender, receiver)
+        lane = link.lane_of(type(message))
         lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
         drawn, tie = self._latency_and_tie(f"{lane.label}{number}")
         latency = self._latency_low + (drawn * self._latency_width >> 16)
         if self._is_quiet and not world.director.has_message_faults:
-            self._travel(link, header, payload, latency, tie)
+            if self._is_stream:
+                self._travel(link, header, payload, latency, tie)
+            else:
+                arrival = (link, link.epoch, link.resets, header, payload)
+                world.at(world.now + latency, tie, self._arrive, arrival)
             return
         if world.director.has_message_faults:
             fate = world.director.fate(world.now, sender, receiver, message)
@@ -125,6 +128,10 @@ class Network:
             self._send_troubled(link, lane, header, payload, latency, tie)
         else:
             self._travel(link, header, payload, latency, tie)
+
+    def _link(self, sender: str, receiver: str) -> Link:
+        """The link between the two, made when it is first used."""
+        return self._links.setdefault((sender, receiver), Link(sender, receiver))
 
     def _send_troubled(
         self, link: Link, lane: Lane, header: bytes, payload: Payload | None, latency: int, tie: int
@@ -198,7 +205,7 @@ class Network:
 
     def reset(self, a: str, b: str) -> None:
         """Break the connection, both directions."""
-        for link in (self._links[a, b], self._links[b, a]):
+        for link in (self._link(a, b), self._link(b, a)):
             link.epoch += 1
             link.resets += 1
             link.down_until = self._world.now + RECONNECT_NS
