@@ -26,6 +26,8 @@ Rows: TypeAlias = dict[Key, Row]
 UPSERT, RESET, ERASE = 0, 1, 2
 
 DIGEST_MODULUS = 1 << 64
+# Kept, because a packer begins by allocating its buffer, which costs more than many rows.
+_pack = msgpack.Packer().pack
 
 
 class Change(NamedTuple):
@@ -68,9 +70,8 @@ def state_digest(rows: Mapping[Key, Mapping[str, Value]]) -> int:
 
     It depends on no order: not of the rows, nor of the columns in a row.
     """
-    pack = msgpack.Packer().pack
     digest = xxhash.xxh3_64_intdigest
-    total = sum(digest(pack((key, sorted(row.items())))) for key, row in rows.items())
+    total = sum([digest(_pack((key, sorted(row.items())))) for key, row in rows.items()])
     return total % DIGEST_MODULUS
 
 
