@@ -8,7 +8,7 @@ from tests.planted.bugs.places import (
     OWN,
     SCAN_PHASE,
     SIM_DISK,
-    SIM_NODE,
+    SIM_KEEPERS,
     SIM_ROLES,
     STORM,
     STREAM_TABLE,
@@ -25,12 +25,13 @@ BUGS = (
         "messages go before their records",
         _GROUP,
         "A node sends what a step has said while its records are still being written.",
-        (
+        tuple(
             Edit(
-                f"{SIM_NODE}._step",
+                f"{role}._step",
                 "self.append(ready.records)",
                 "self.append(ready.records)\n        self._carry_out(ready, event)",
-            ),
+            )
+            for role in SIM_KEEPERS
         ),
         shipped("healthy"),
         ("D1",),

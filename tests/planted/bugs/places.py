@@ -20,8 +20,12 @@ TARGET_SHARD = "increstore.protocol.target_shard:TargetShard"
 TARGET_STREAM = "increstore.protocol.target_stream:TargetStream"
 STREAM_TABLE = "increstore.protocol.target_stream:StreamTable"
 CHAIN_POSITION = "increstore.protocol.chain_position:ChainPosition"
-SIM_NODE = "increstore.simulation.nodes:SimulatedNode"
 SIM_ROLES = "increstore.simulation.roles"
+SIM_KEEPERS = (
+    f"{SIM_ROLES}:SimulatedTarget",
+    "increstore.simulation.coordinator:SimulatedCoordinator",
+)
+"""The roles that keep records; each has code of its own for what every event runs."""
 SIM_STORE = "increstore.simulation.store:SimulatedStore"
 SIM_DISK = "increstore.simulation.disk:Disk"
 
