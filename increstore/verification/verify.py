@@ -116,6 +116,11 @@ def _notices(
     if identity.tables and not tables:
         chosen = ", ".join(identity.tables)
         notices.append(f"only {chosen} was restored; other tables of the chain were not compared")
+    notices += [
+        f"{name} was left out: this restore was limited to {', '.join(identity.tables)}"
+        for name in tables
+        if identity.tables and name not in identity.tables
+    ]
     others = [] if tables else other_tables(target, [table.name for table in history.tables])
     notices += [f"{target / name}: no table of the chain, not compared" for name in others]
     return tuple(notices)

@@ -122,6 +122,14 @@ def test_a_restore_of_some_tables_is_verified_for_these_and_says_so(tmp_path, ch
     assert "only a was restored" in report.notices[0]
 
 
+def test_a_table_that_the_restore_was_not_asked_for_is_said_to_be_left_out(tmp_path, chain):
+    (tmp_path / "target" / "b").rename(tmp_path / "away")
+    claim(tmp_path / "target", tables=["a"])
+    report = verified(tmp_path, tables=["b"])
+    assert not report.is_equal
+    assert report.notices == ("b was left out: this restore was limited to a",)
+
+
 def test_a_later_full_backup_begins_a_chain_of_its_own(tmp_path, chain):
     chain.states.clear()
     full = ChainBuilder(tmp_path / "second")
