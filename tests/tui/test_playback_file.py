@@ -239,6 +239,16 @@ def test_an_empty_journal_is_followed_until_something_comes(tmp_path, storm, ope
     assert names(playback.drain())[1:] == names(storm[:5])
 
 
+def test_an_empty_journal_of_long_ago_says_that_it_is_empty(tmp_path, opened):
+    path = a_journal(tmp_path, [])
+    path.write_text("")
+    os.utime(path, (0, 0))
+    playback = opened(path)
+
+    assert play_out(playback) == []
+    assert playback.status.outcome == "the journal is empty"
+
+
 def test_lines_longer_than_what_is_read_at_once_come_whole(tmp_path, storm, opened):
     long = json.loads(lines_of(storm[:1])[0])
     long["says"] = "x" * (3 * CHUNK_BYTES)

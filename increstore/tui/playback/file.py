@@ -78,9 +78,13 @@ class FilePlayback:
             events_total=max(self._total, count),
             error=self._reel.error,
             dropped=self._reel.torn,
-            outcome=f"the journal ends: {live.state}" if state == "ended" else "",
+            outcome=self._outcome() if state == "ended" else "",
             is_repeatable=True,
         )
+
+    def _outcome(self) -> str:
+        live = self._player.history.live
+        return f"the journal ends: {live.state}" if live.events else "the journal is empty"
 
     def history(self) -> History:
         return self._player.history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from rich.style import Style
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from increstore.view.shards import FaultView
 
 
+TABLES = re.compile(r"[^\s>]+/")
+"""Of shards' names what comes before the last part: `orders/s1>orders/t0` is `s1>t0`."""
 WORD_LEAST = 6
 """With less room no word of where or what is begun."""
 
@@ -93,7 +96,8 @@ class FaultStrip(Titled, Lines):
         # Whole words: the screen of faults has the rest.
         for text, style in ((fault.where, Style.null()), (fault.detail, brush.role("calm"))):
             if text and room > WORD_LEAST:
-                text = f" {by_words(text, room - 1, is_ascii=brush.is_ascii)}"
+                short = text if len(text) < room else TABLES.sub("", text)
+                text = f" {by_words(short, room - 1, is_ascii=brush.is_ascii)}"
                 told.append((text, style))
                 room -= len(text)
         return told
