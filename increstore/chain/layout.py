@@ -43,6 +43,7 @@ class FoldLayout:
 
 @cache
 def canonical_schema(schema: TableSchema, has_op: bool, has_set: bool) -> pa.Schema:
+    """As `TableSchema.change_arrow`, and made once: every batch asks for it."""
     return schema.change_arrow(has_op=has_op, has_set=has_set)
 
 
