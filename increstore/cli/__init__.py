@@ -84,6 +84,7 @@ def main() -> NoReturn:
     # numpy's linear algebra, which we do not use, would start a thread for every core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     open_closed_streams()
+    _insist_on_utf8()
     try:
         code = group.main(standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -101,6 +102,17 @@ def main() -> NoReturn:
     except Exception as error:
         code = _unexpected(error)
     _leave(int(code or 0))
+
+
+def _insist_on_utf8() -> None:
+    """Start anew in UTF-8 mode where the locale has another encoding.
+
+    Arrow takes paths as UTF-8 whatever the locale, and so do manifests: in Latin-1 or ASCII the
+    same name would mean two files, or none.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and os.environ.get("PYTHONUTF8") != "1":
+        os.environ["PYTHONUTF8"] = "1"  # For the workers, too.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 def _unexpected(error: Exception) -> ExitCode:

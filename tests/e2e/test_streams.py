@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,24 @@ def test_a_verdict_stands_also_when_its_reader_has_left(varied: Depot, tmp_path:
 def test_a_bad_chain_is_told_by_the_exit_code_also_when_the_reader_has_left(damaged: Depot):
     damaged.data_file(0, "people").write_bytes(b"")
     assert _in_a_shell("| true", "chain", damaged.path).returncode == ExitCode.BAD_INPUT
+
+
+@pytest.mark.parametrize("on", ["memory", "tcp"])
+def test_names_mean_the_same_in_a_locale_that_is_not_utf_8(tmp_path: Path, on):
+    (tmp_path / "s.csv").write_text("id,größe\n1,ä\n", encoding="utf-8")
+    ascii_only = {"PYTHONUTF8": "0", "LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"}
+    for words in (
+        ["backup", "köln", "--full", "tä/ü=s.csv", "--key", "tä/ü=id"],
+        ["chain", "köln"],
+        ["restore", "köln", "--into", "zürich", "--on", on, "--json"],
+        ["verify", "zürich", "--against", "köln"],
+    ):
+        ended = subprocess.run(
+            [sys.executable, "-m", "increstore", *words], cwd=tmp_path, check=False, timeout=60,
+            capture_output=True, env={**os.environ, **ascii_only},
+        )  # fmt: skip
+        assert ended.returncode == 0, ended.stderr
+    assert list((tmp_path / "zürich" / "tä" / "ü").glob("*.parquet"))
 
 
 def test_programs_in_the_current_folder_are_not_imported_by_workers(varied: Depot, tmp_path: Path):
