@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import fields
 from math import factorial
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ import click
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from increstore.simulation.explore import Budgets, Exploration, Search, Shape, Step
 
@@ -112,17 +113,13 @@ def explore(
     budgets = Budgets(**{field.name: numbers.pop(field.name) for field in fields(Budgets)})
     shape = Shape(**numbers, in_flight=in_flight or -1, alike=not distinct)
     _refuse_too_many_exchanges(shape)
-    if not as_json:
-        click.echo(_scope(shape, budgets))
-    clock = _Clock(seconds_max)
-    search = Search(
-        SmallWorld(shape),
-        budgets,
-        Limits(depth_max, states_max),
-        samples=samples,
-        is_enough=clock.is_enough,
-    )
-    seen = search.run()
+    clock, limits = _Clock(seconds_max), Limits(depth_max, states_max)
+    with _telling_how_far(clock):
+        if not as_json:
+            click.echo(_scope(shape, budgets))
+        is_enough = clock.is_enough
+        search = Search(SmallWorld(shape), budgets, limits, samples=samples, is_enough=is_enough)
+        seen = search.run()
     report = Report(search, seen, clock.seconds, _command(context))
     if as_json:
         report.print_json()
@@ -176,6 +173,11 @@ class _Clock:
         self._told = self._began
         self._limit = None if seconds_max is None else self._began + seconds_max * _SECOND_NS
         self._is_shown = sys.stderr.isatty()
+        self._states = self._depth = 0
+
+    @property
+    def progress(self) -> str:
+        return f"at {self._states:,} states, {self._depth} steps far"
 
     @property
     def seconds(self) -> float:
@@ -183,10 +185,21 @@ class _Clock:
 
     def is_enough(self, states: int, depth: int) -> bool:
         now = time.monotonic_ns()
+        self._states, self._depth = states, depth
         if self._is_shown and now - self._told >= _SECOND_NS:
             self._told = now
             click.echo(f"\r{states:,} states, {depth} steps far ", nl=False, err=True)
         return self._limit is not None and now >= self._limit
+
+
+@contextmanager
+def _telling_how_far(clock: _Clock) -> Iterator[None]:
+    """Whoever interrupts a search has waited for it: say how far it came."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"stopped {clock.progress}: no law is broken so far", err=True)
+        raise
 
 
 class Report:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import signal
+import subprocess
+import sys
 
 import pytest
 from click.testing import CliRunner, Result
@@ -118,3 +122,16 @@ def test_a_broken_law_as_json_is_an_object_a_step_and_the_result(capsys):
     assert result["broken"] == "C7 nothing-left-out"
     assert result["exhausted"] is False
     assert undescribed("explore", [*steps, result]) == []
+
+
+def test_a_search_that_is_interrupted_says_how_far_it_came():
+    running = subprocess.Popen(
+        [sys.executable, "-m", "increstore", "explore", "--targets", "2", "--crashes", "9"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stdout is not None
+    assert running.stdout.readline().startswith("a full backup, 2 sources")
+    running.send_signal(signal.SIGINT)
+    _, told = running.communicate(timeout=20)
+    assert running.returncode == 7, told
+    assert re.search(r"stopped at [\d,]+ states, \d+ steps far: no law is broken so far", told)
