@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,10 @@ class FinalFile:
         self._path = path
         self._schema = schema
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        # Opened here and not by the writer: one that fails keeps its file, and the space that a
+        # removed file takes, until the garbage collector comes.
+        self._sink: pa.OSFile | None = None
         self._writer: pq.ParquetWriter | None = None
-        self._handle = -1
         self._bytes_sent = 0
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
@@ -56,27 +59,27 @@ class FinalFile:
         self._flush()
         with told_as_storage_failed(self._path, "writing the final rows"):
             assert self._writer is not None
+            assert self._sink is not None
             self._writer.close()
-            handle = self._handle
+            handle = self._sink.fileno()
             os.fsync(handle)
             size = os.fstat(handle).st_size
-            self._close_handle()
+            self._sink.close()
             self._temporary.replace(self._path)
             sync_directory(self._path.parent)
         return size
 
     def discard(self) -> None:
         """Give up: remove what was written under the temporary name."""
-        with told_as_storage_failed(self._temporary, "removing a part of the final rows"):
+        # Closing writes the end of the file: there may be no room for that, and nobody needs it.
+        with contextlib.suppress(OSError):
             if self._writer is not None:
                 self._writer.close()
-            self._close_handle()
+        with contextlib.suppress(OSError):
+            if self._sink is not None:
+                self._sink.close()
+        with told_as_storage_failed(self._temporary, "removing a part of the final rows"):
             self._temporary.unlink(missing_ok=True)
-
-    def _close_handle(self) -> None:
-        if self._handle >= 0:
-            handle, self._handle = self._handle, -1
-            os.close(handle)
 
     def _flush(self) -> None:
         table = pa.Table.from_batches(self._pending, self._schema)
@@ -85,18 +88,19 @@ class FinalFile:
             if self._writer is None:
                 make_directories(self._path.parent)
                 deltas = _delta_columns(self._schema)
+                self._sink = pa.OSFile(str(self._temporary), mode="wb")
                 self._writer = pq.ParquetWriter(
-                    str(self._temporary),
+                    self._sink,
                     self._schema,
                     compression=_compression_of(table, deltas),
                     column_encoding=dict.fromkeys(deltas, "DELTA_BINARY_PACKED"),
                     use_dictionary=False,  # Building dictionaries makes writing four times slower.
                     write_batch_size=_WRITE_ROWS,
                 )
-                self._handle = os.open(self._temporary, os.O_RDONLY | os.O_CLOEXEC)
             if table.num_rows:
+                assert self._sink is not None
                 self._writer.write_table(table, row_group_size=table.num_rows)
-                self._bytes_sent = begin_write_back(self._handle, self._bytes_sent)
+                self._bytes_sent = begin_write_back(self._sink.fileno(), self._bytes_sent)
 
 
 def _delta_columns(schema: pa.Schema) -> list[str]:

@@ -6,6 +6,9 @@ every upsert touches all columns, so the truth of a chain is a dict that changes
 
 from __future__ import annotations
 
+import contextlib
+import resource
+
 import pyarrow as pa
 
 from increstore.chain.changes import Op
@@ -146,3 +149,14 @@ A_CHAIN = [
     [],
     [upsert(-7, "", 0), upsert(4, "back", 44), erase(25), erase(99)],
 ]
+
+
+@contextlib.contextmanager
+def a_disk_that_takes_files_up_to(size):
+    """A file size limit: the write fails half-way, as on a full disk, without a mount."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from increstore.errors import StorageFailed
 from increstore.store.final_file import ROW_GROUP_ROWS, FinalFile
+
+from .builders import a_disk_that_takes_files_up_to
 
 MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 678_901)
 VALUES = {
@@ -30,6 +35,7 @@ VALUES = {
     pa.timestamp("us", tz="Europe/Oslo"): [MOMENT.replace(tzinfo=dt.UTC)] * 2,
     pa.decimal128(20, 3): [Decimal("-1.500"), Decimal("12345678901234567.001")],
 }
+ROWS = pa.record_batch({"n": pa.array(range(ROW_GROUP_ROWS)), "text": ["rows"] * ROW_GROUP_ROWS})
 
 
 def written(path, batch: pa.RecordBatch) -> pq.ParquetFile:
@@ -91,3 +97,27 @@ def test_row_groups_are_closed_at_their_size(tmp_path):
         ]
         assert groups == [2 * half, 2 * half, half]
         assert parquet.read().column("key").to_pylist() == list(range(5 * half))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are not listed here")
+@pytest.mark.parametrize("fails_at", ["first rows", "more rows", "end"])
+def test_what_could_not_be_written_is_given_up_whole_and_frees_its_space(tmp_path, fails_at):
+    file = FinalFile(tmp_path / "part-00000.parquet", ROWS.schema)
+    if fails_at != "first rows":
+        file.add(ROWS)
+    with a_disk_that_takes_files_up_to(sum(path.stat().st_size for path in tmp_path.iterdir())):
+        with pytest.raises(StorageFailed, match="final rows") as failed:
+            file.finish() if fails_at == "end" else file.add(ROWS)
+        # The end of the file finds no room either: it is not what anybody wants to hear of now.
+        file.discard()
+    assert list(tmp_path.iterdir()) == []
+    # A deleted file takes its space for as long as somebody has it open, and whoever keeps the
+    # error keeps everything that was there when it was raised.
+    assert failed.value.__cause__ is not None
+    assert [name for name in open_files() if name.startswith(str(tmp_path))] == []
+
+
+def open_files():
+    for entry in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            yield str(entry.readlink())
