@@ -112,7 +112,8 @@ def print_report(report: ChainReport) -> None:
 def _print_table(report: ChainReport, table: str, lines: tuple[TableLine, ...]) -> None:
     last = lines[-1].entry
     click.echo(
-        f"\n{table}: key {', '.join(last.key)}; {len(last.columns)} columns; {last.rows:,} rows"
+        f"\n{table}: key {', '.join(last.key)}; {counted(len(last.columns), 'column')}; "
+        f"{counted(last.rows, 'row')}"
     )
     has_resets = any(line.entry.resets for line in lines)
     titles = ["", "backup", "upserts", *["resets"] * has_resets, "erases", "rows after", "size"]

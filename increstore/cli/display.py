@@ -189,7 +189,7 @@ def opening(prepared: Prepared) -> str:
     begun = f"resuming after {done} of {all_backups}" if prepared.resumes else "start"
     return (
         f"{begun}: {counted(len(plan.tables), 'table')}, {all_backups}, "
-        f"{plan.change_rows:,} rows; {plan.sources} to {plan.targets} shards "
+        f"{counted(plan.change_rows, 'row')}; {plan.sources} to {plan.targets} shards "
         f"{'in memory' if prepared.request.on == 'memory' else 'over TCP'}"
     )
 
@@ -256,7 +256,8 @@ def _work_line(prepared: Prepared, outcome: Outcome, seconds: float) -> list[str
     rate = f" ({rows / seconds:,.0f} rows/s)" if rows and seconds > 0 else ""
     kept = prepared.plan.change_rows - rows
     before = f", {kept:,} in earlier runs" if kept else ""
-    return [f"  in {seconds:.2f} s: {rows:,} rows scanned{rate}{before}; counts and digests agree"]
+    scanned = f"{counted(rows, 'row')} scanned{rate}{before}"
+    return [f"  in {seconds:.2f} s: {scanned}; counts and digests agree"]
 
 
 def rows_to_scan(prepared: Prepared) -> int:
@@ -299,7 +300,8 @@ def show_plan(plan: RestorePlan, *, resumes: bool, newer: int, as_json: bool) ->
         click.echo(
             f"{'would resume' if resumes else 'would restore'} "
             f"{counted(len(plan.tables), 'table')} "
-            f"from {plan.change_rows:,} rows, with {counted(plan.sources, 'source shard')} and "
+            f"from {counted(plan.change_rows, 'row')}, "
+            f"with {counted(plan.sources, 'source shard')} and "
             f"{counted(plan.targets, 'target shard')} a table; nothing was written"
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from chain.builder import a_shop_with_three_incrementals
+from chain.builder import Shop, a_shop_with_three_incrementals
 
 from increstore.cli.display import opening, summary_lines
 from increstore.protocol.coordinator import RestoreState
@@ -47,6 +47,17 @@ def test_a_resumed_restore_tells_of_its_own_rows_and_of_those_before(prepared):
     rest = resumed.plan.change_rows - before
     assert f"{rest} rows scanned ({rest / 2:,.0f} rows/s), {before} in earlier runs" in lines[1]
     assert opening(resumed).startswith("resuming after 1 of 4 backups: ")
+
+
+def test_one_row_is_one_row(tmp_path):
+    shop = Shop(tmp_path)
+    shop.full("id,v\n1,a\n")
+    made = prepare(RestoreRequest(shop.path, tmp_path / "restored"))
+    lines = summary_lines(made, Outcome(RestoreState.COMPLETED, ""), seconds=1.0)
+    made.log.close()
+    made.directory.close()
+    assert ": 1 row scanned " in lines[1]
+    assert "1 table, 1 backup, 1 row; " in opening(made)
 
 
 def test_a_restore_that_was_complete_claims_no_work(prepared):
