@@ -68,8 +68,8 @@ def watch(
 
     A SCENARIO (.toml) is run, by default in simulation, where it can be paused, stepped, rewound
     and broken by hand. A JOURNAL is played, and followed while it grows. HOST:PORT is a restore
-    that was started with --serve. Without an argument, or with folders or several scenarios, choose
-    one from a list. Keys are told by ? on every screen.
+    that was started with --serve. Folders and several scenarios give a list to choose from; without
+    an argument it is ./scenarios, or those that are shipped. Keys are told by ? on every screen.
     """
     from increstore.cli.watching import Wishes, watch_it
 

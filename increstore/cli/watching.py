@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import increstore
 from increstore.cli.streams import tell
 from increstore.errors import ExitCode, IncrestoreError, UsageError
 from increstore.tui.look import Look
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
 
 ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\s/:]*):(?P<port>\d{1,5})")
 SCENARIO_ENDING = ".toml"
-DEFAULT_FOLDER = Path("scenarios")
+FOLDER = Path("scenarios")
+"""What there is to choose from when nothing is named, or else:"""
+SHIPPED = Path(increstore.__file__).with_name("scenarios")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +76,8 @@ def _watch_chosen(wishes: Wishes) -> int:
 
     if wishes.is_plain:
         raise UsageError("--plain tells of one run: name a scenario, a journal or HOST:PORT")
-    if not wishes.what and not DEFAULT_FOLDER.is_dir():
-        raise UsageError(
-            "nothing to watch: name a scenario, a journal or HOST:PORT (there is no folder "
-            "./scenarios to choose from)"
-        )
-    paths = find_scenarios([Path(name) for name in wishes.what] or [DEFAULT_FOLDER])
+    mine = FOLDER if FOLDER.is_dir() else SHIPPED
+    paths = find_scenarios([Path(name) for name in wishes.what] or [mine])
     look = Look.here(is_ascii=wishes.is_ascii, theme=wishes.theme)
     from increstore.tui.picker import PickerApp
 
