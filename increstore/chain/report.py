@@ -68,18 +68,18 @@ class ChainReport:
             *(_backup_as_json(n, backup) for n, backup in enumerate(self.chain.backups)),
             *(_line_as_json(table, line) for table, lines in self.tables.items() for line in lines),
             *(
-                {"type": "overwrites", "table": table, **asdict(counts)}
+                {"event": "overwrites", "table": table, **asdict(counts)}
                 for table, counts in self.overwrites.items()
             ),
-            *({"type": "problem", **asdict(problem)} for problem in self.problems),
-            *({"type": "notice", **asdict(notice)} for notice in self.notices),
-            {"type": "result", "valid": not self.problems, "problems": len(self.problems)},
+            *({"event": "problem", **asdict(problem)} for problem in self.problems),
+            *({"event": "notice", **asdict(notice)} for notice in self.notices),
+            {"event": "result", "valid": not self.problems, "problems": len(self.problems)},
         ]
 
     def _chain_as_json(self) -> dict[str, Any]:
         full = self.chain.backups[0].manifest
         return {
-            "type": "chain",
+            "event": "chain",
             "path": str(self.chain.collection.path),
             "collection": None if full is None else full.collection,
             "full": self.chain.backups[0].name,
@@ -161,7 +161,7 @@ def _step(before: TableEntry, after: TableEntry) -> SchemaStep:
 def _backup_as_json(position: int, backup: Backup) -> dict[str, Any]:
     manifest = backup.manifest
     return {
-        "type": "backup",
+        "event": "backup",
         "position": position,
         "backup": backup.name,
         "kind": backup.kind,
@@ -173,7 +173,7 @@ def _backup_as_json(position: int, backup: Backup) -> dict[str, Any]:
 
 def _line_as_json(table: str, line: TableLine) -> dict[str, Any]:
     return {
-        "type": "table",
+        "event": "table",
         "position": line.position,
         "backup": line.backup,
         "table": table,

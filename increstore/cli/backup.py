@@ -185,7 +185,7 @@ def _print_json(collection: Path, manifest: Manifest) -> None:
         for name, entry in manifest.tables.items()
     }
     facts = {
-        "type": "backup",
+        "event": "backup",
         "path": str(collection),
         "backup": manifest.name,
         "kind": manifest.kind,

@@ -76,7 +76,7 @@ def show_chain(collection: Path) -> None:
 
 def _no_chain_as_json(text: str) -> dict[str, object]:
     where, _, what = text.partition(": ")
-    return {"type": "problem", "kind": "no chain", "where": where, "text": what}
+    return {"event": "problem", "kind": "no chain", "where": where, "text": what}
 
 
 def _print_json(objects: list[dict[str, object]]) -> None:

@@ -91,11 +91,11 @@ def test_a_report_is_made_of_what_can_be_read(tmp_path):
 def test_every_line_of_json_is_an_object_with_a_type(tmp_path):
     shop = a_shop_with_three_incrementals(tmp_path)
     objects = json.loads(json.dumps(report_chain(shop.collection()).as_json()))
-    kinds = [item["type"] for item in objects]
+    kinds = [item["event"] for item in objects]
     assert kinds == ["chain", *["backup"] * 4, *["table"] * 4, "overwrites", "result"]
     assert objects[7]["schema_step"] == {"added": ["extra"], "dropped": [], "widened": []}
     assert objects[7]["columns"] == {"id": "int64", "v": "string", "extra": "string"}
-    assert objects[-1] == {"type": "result", "valid": True, "problems": 0}
+    assert objects[-1] == {"event": "result", "valid": True, "problems": 0}
 
 
 def test_the_report_for_people_fits_80_columns(tmp_path, capsys, monkeypatch):

@@ -58,7 +58,7 @@ def test_json_tells_the_same_on_stdout(shop):
     result = full(shop, "--json")
     made = json.loads(result.stdout)
     assert result.stderr == ""
-    assert (made["type"], made["kind"], made["parent"]) == ("backup", "full", None)
+    assert (made["event"], made["kind"], made["parent"]) == ("backup", "full", None)
     assert made["tables"]["shop/items"]["rows"] == 2
     assert made["tables"]["shop/orders"]["columns"] == {
         "id": "int64", "v": "string", "price": "double",

@@ -59,8 +59,8 @@ def test_json_is_one_object_a_line_also_with_problems(shop):
     result = run(shop.path, "--json")
     objects = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.exit_code == 3
-    assert [item["kind"] for item in objects if item["type"] == "problem"] == ["file missing"]
-    assert objects[-1] == {"type": "result", "valid": False, "problems": 1}
+    assert [item["kind"] for item in objects if item["event"] == "problem"] == ["file missing"]
+    assert objects[-1] == {"event": "result", "valid": False, "problems": 1}
 
 
 def test_upto_and_table_narrow_what_is_looked_at(shop):
