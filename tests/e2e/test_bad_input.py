@@ -19,7 +19,14 @@ from increstore.journal import JournalEvent
 from increstore.protocol.coordinator import CoordinatorConfig, RestoreState
 from increstore.runtime.prepare import RestoreRequest
 
-from .builders import Depot, assert_says, increstore_ends, restore_here, visible_rows
+from .builders import (
+    Depot,
+    assert_says,
+    increstore_ends,
+    json_lines,
+    restore_here,
+    visible_rows,
+)
 
 IMPATIENT = CoordinatorConfig(
     repeat_ns=200_000_000, backoff_ns=20_000_000, backoff_max_ns=40_000_000, retries_max=2
@@ -129,7 +136,9 @@ def test_the_command_ends_with_code_3_and_no_traceback(damaged: Depot, tmp_path:
     damaged.data_file(1, "people").unlink()
     damaged.data_file(2, "people").unlink()
     ended = increstore_ends("restore", damaged.path, "--into", tmp_path / "target", "--json")
-    assert (ended.code, ended.out) == (ExitCode.BAD_INPUT, "")
+    (summary,) = json_lines(ended.out)
+    assert ended.code == summary["exit_code"] == ExitCode.BAD_INPUT
+    assert (summary["state"], len(summary["problems"])) == ("refused", 2)
     assert_says(ended.err, ["error: 2 problems", damaged.backups[1], damaged.backups[2]])
     assert "Traceback" not in ended.err
 
