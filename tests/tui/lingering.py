@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 
+from increstore.cli.streams import tell
 from increstore.cli.watching import open_dashboard
 from increstore.tui.playback import seam
 from increstore.tui.playback.threaded import ThreadPlayback
@@ -41,7 +42,7 @@ class Lingering:
 
 def main() -> int:
     code = open_dashboard(ThreadPlayback(Lingering(float(sys.argv[1]))), code_at_once=7)
-    print("the engine has ended")
+    tell("the engine has ended")  # Perhaps to nobody: the terminal may be gone.
     return code
 
 
