@@ -15,7 +15,7 @@ from increstore.errors import RemoteProtocolError
 from increstore.protocol.coordinator import Coordinator
 from increstore.protocol.ledger import HALTED
 from increstore.protocol.plain import from_plain, to_plain
-from increstore.protocol.ready import PublishFailed, PublishTables, TablesPublished
+from increstore.protocol.ready import OperatorAsked, PublishFailed, PublishTables, TablesPublished
 from increstore.protocol.records import IncrementalCompleted
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.barrier import BarrierTeller
@@ -90,11 +90,16 @@ class SimulatedCoordinator(DiskNode):
             self._barrier.look(self.core, self.clock(self.world.now))
 
     def rested(self, event: Event) -> None:
-        if self.core.state in HALTED:
+        if self.core.state in HALTED and not self._is_to_be_resumed:
             if self is self.world.coordinator:
                 self.world.coordinator_ended(self)
             else:
                 self.stop()
+
+    @property
+    def _is_to_be_resumed(self) -> bool:
+        """Whether a person has said so while it was busy: it hears that next."""
+        return OperatorAsked("resume") in self._inbox
 
     def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
         if operation == "publish":
