@@ -118,6 +118,8 @@ class PagePerformer:
         self._early = early
         self._ahead: deque[ReadAhead] = deque()
         self._is_reading_ahead = False
+        self._newest_asked = 0
+        """The latest incremental of which a page was asked for: only later ones are read ahead."""
 
     async def append(self, records: Sequence[Record]) -> Event | None:
         raise AssertionError("a source shard keeps no durable records")
@@ -127,6 +129,7 @@ class PagePerformer:
 
     async def perform(self, effect: Effect) -> Event | None:
         assert isinstance(effect, ReadPage)
+        self._newest_asked = max(self._newest_asked, effect.scan.incremental)
         step = self._plan.step(effect.scan.incremental)
         pages = self._part(step)
         if effect.page >= len(pages):
@@ -177,13 +180,17 @@ class PagePerformer:
     def _next_ahead(self, last: TableStep) -> ReadAhead | None:
         """What to read after `last`, its room taken; None when enough is read, or room is short."""
         following = self._plan.step_after(last)
-        while following is not None and not self._part(following):
+        while following is not None and not self._may_be_ahead(following):
             following = self._plan.step_after(following)
         if following is None or len(self._ahead) == PAGES_AHEAD_MAX:
             return None
         if not self._budget.try_reserve(PAGE_BYTES_GUESS):
             return None
         return ReadAhead(following, self._part(following)[0])
+
+    def _may_be_ahead(self, step: TableStep) -> bool:
+        # A page that was asked for before it was here is read by then, and would stay for ever.
+        return step.incremental > self._newest_asked and bool(self._part(step))
 
     def _part(self, step: TableStep) -> tuple[Page, ...]:
         return step.part(self._number, self._sources)

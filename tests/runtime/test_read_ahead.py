@@ -113,6 +113,17 @@ async def test_a_page_that_could_not_be_read_ahead_is_read_when_it_is_asked_for(
     assert (await performer.perform(asked(1, 0))).rows == 10
 
 
+async def test_what_was_asked_for_already_is_not_read_ahead_any_more(plan):
+    budget = ByteBudget(1 << 30)
+    performer = a_performer(plan, budget)
+    for incremental in range(LAST):
+        await performer.perform(asked(incremental, 0))
+    await performer.read_ahead(asked(0, 1))
+    assert ahead(budget) == 1, "the last incremental alone can still be asked for"
+    await performer.perform(asked(LAST, 0))
+    assert budget.used == 0
+
+
 async def test_a_page_may_be_asked_for_while_it_is_read_ahead(plan):
     budget = ByteBudget(1 << 30)
     performer, seen = a_performer(plan, budget), []
