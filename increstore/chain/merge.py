@@ -13,8 +13,9 @@ from increstore.chain.keys import Key, cut, key_of_row
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+SLICE_ROWS = 131072
 SLICE_BYTES = 64 << 20
-"""A slice of long rows is split until it is about this size."""
+"""Where a slice ends; of long rows it has fewer."""
 
 
 class SortedBatch(Protocol):
@@ -40,21 +41,39 @@ def merge(
     runs: Sequence[Sequence[SortedBatch]],
     layout: FoldLayout,
     *,
-    slice_rows: int = 131072,
+    slice_rows: int = SLICE_ROWS,
     as_rows: bool,
 ) -> Iterator[pa.RecordBatch]:
     """The fold of all runs (oldest first) in key order; no slice is empty.
 
-    A run's batches ascend and do not overlap. With `as_rows` the slices are the rows that the
-    changes make of an empty table; else they are canonical changes.
+    With `as_rows` the slices are the rows that the changes make of an empty table; else they are
+    canonical changes.
+
+    Memory: that of `slices_by_key`, and the fold of one slice.
+    """
+    for parts in slices_by_key(runs, layout.schema.key, slice_rows=slice_rows):
+        folded = (fold_to_rows if as_rows else fold)(parts, layout)
+        if folded.num_rows:
+            yield folded
+
+
+def slices_by_key(
+    runs: Sequence[Sequence[SortedBatch]],
+    names: Sequence[str],
+    *,
+    slice_rows: int = SLICE_ROWS,
+    slice_bytes: int = SLICE_BYTES,
+) -> Iterator[list[pa.RecordBatch]]:
+    """All runs (oldest first), cut at the same keys: the parts of each slice, oldest first.
+
+    A run's batches ascend and do not overlap. Every row of one key (`names`) is in the same slice.
 
     Memory: each batch is loaded once, when a slice reaches its first key, and dropped when a
-    slice has passed its last key. So no more is loaded than a slice (`slice_rows`) and one batch
-    of each run; a slice and its fold come on top, of at most 1.5 * `slice_rows` rows and
-    1.5 * `SLICE_BYTES` read, unless a single row or a single key is larger.
+    slice has passed its last key. So no more is loaded than a slice (`slice_rows` or `slice_bytes`,
+    whichever is full first) and one batch of each run; what is given is of at most 1.5 times both,
+    unless a single row or a single key is larger.
     """
     assert slice_rows > 0
-    names = layout.schema.key
     waiting = deque(
         sorted(
             ((age, batch) for age, run in enumerate(runs) for batch in run if batch.rows),
@@ -63,12 +82,9 @@ def merge(
     )
     loaded: list[_Piece] = []
     while waiting or loaded:
-        bound = _load_a_slice(waiting, loaded, names, slice_rows)
+        bound = _load_a_slice(waiting, loaded, names, slice_rows, slice_bytes)
         below, loaded = _split_at(loaded, names, bound)
-        for parts in _slices(below, names, slice_rows):
-            folded = (fold_to_rows if as_rows else fold)(parts, layout)
-            if folded.num_rows:
-                yield folded
+        yield from _slices(below, names, slice_rows, slice_bytes)
 
 
 def _load_a_slice(
@@ -76,18 +92,22 @@ def _load_a_slice(
     loaded: list[_Piece],
     names: Sequence[str],
     slice_rows: int,
+    slice_bytes: int,
 ) -> Key | None:
-    """Load until a slice's rows lie below the first key still waiting; that key, or None."""
+    """Load until a slice lies below the first key still waiting; that key, or None."""
     while waiting:
         bound = waiting[0][1].first
-        below = sum(cut(piece, names, [bound])[0] for _, piece in loaded)
-        if below >= slice_rows:
+        below, _ = _split_at(loaded, names, bound)
+        rows = slice_rows - sum(piece.num_rows for _, piece in below)
+        room = slice_bytes - sum(piece.nbytes for _, piece in below)
+        if rows <= 0 or room <= 0:
             return bound
-        missing = slice_rows - below
-        while waiting and missing > 0:
+        while waiting and rows > 0 and room > 0:
             age, batch = waiting.popleft()
-            loaded.append((age, batch.load()))
-            missing -= batch.rows
+            piece = batch.load()
+            loaded.append((age, piece))
+            rows -= batch.rows
+            room -= piece.nbytes
     return None
 
 
@@ -108,16 +128,16 @@ def _split_at(
 
 
 def _slices(
-    pieces: list[_Piece], names: Sequence[str], slice_rows: int
+    pieces: list[_Piece], names: Sequence[str], slice_rows: int, slice_bytes: int
 ) -> Iterator[list[pa.RecordBatch]]:
-    """The pieces cut by key into slices of about `slice_rows`, each piece oldest first."""
+    """The pieces cut by key into slices of about that size, each piece oldest first."""
     rows = sum(piece.num_rows for _, piece in pieces)
     size = sum(piece.nbytes for _, piece in pieces)
     longest = max((piece for _, piece in pieces), key=lambda piece: piece.num_rows)
-    small = rows <= slice_rows * 3 // 2 and size <= SLICE_BYTES * 3 // 2
+    small = rows <= slice_rows * 3 // 2 and size <= slice_bytes * 3 // 2
     if small or longest.num_rows == 1:
         yield [piece for _, piece in sorted(pieces, key=lambda entry: entry[0])]
         return
     middle = key_of_row(longest, names, longest.num_rows // 2)
     for half in _split_at(pieces, names, middle):
-        yield from _slices(half, names, slice_rows)
+        yield from _slices(half, names, slice_rows, slice_bytes)

@@ -171,3 +171,21 @@ def test_a_slice_of_long_rows_is_split_by_its_bytes():
 
     assert sum(sizes) == 7
     assert max(sizes) < 7
+
+
+def test_of_long_rows_no_more_bytes_are_read_than_a_slice_and_a_batch():
+    """A hundred rows never fill a slice by their number."""
+    schema = schema_of("int", (Column("t", pa.binary()),))
+    row_bytes = 1 << 20
+    batch = model.batch_of_rows({(n,): {"t": bytes(row_bytes)} for n in range(200)}, schema)
+    loads = Loads()
+    runs = [run_of(batch, schema, list(range(1, 200)), loads)]
+
+    ahead = []
+    given_rows = 0
+    for one in merge(runs, FoldLayout(schema, {}), as_rows=True):
+        ahead.append((loads.count - given_rows) * row_bytes)
+        given_rows += one.num_rows
+
+    assert given_rows == 200
+    assert max(ahead) <= merge_module.SLICE_BYTES * 3 // 2
