@@ -194,7 +194,7 @@ def test_every_event_of_a_run_is_described():
 
 
 def test_the_readme_shows_every_command():
-    from increstore.cli import group
+    from increstore.cli.program import group
 
     commands = group.list_commands(click.Context(group))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -213,7 +213,7 @@ def test_help_is_answered_before_anything_heavy_is_imported():
     """Start-up stays under 150 ms only as long as these wait for a command that needs them."""
     heavy = ["trio", "pyarrow", "numpy", "pydantic", "rich", "msgpack", "sqlite3"]
     program = (
-        "import sys; from increstore.cli import group; "
+        "import sys; from increstore.cli.program import group; "
         "group.main(['--help'], standalone_mode=False); "
         f"print('HEAVY', [name for name in {heavy!r} if name in sys.modules])"
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from increstore.cli.arguments import PathArgument
+from increstore.cli.aside import work_aside
 from increstore.cli.streams import reader_may_leave
 from increstore.cli.words import counted
 from increstore.errors import BackupChainBroken, ExitCode
@@ -50,8 +51,9 @@ def chain(
     from increstore.chain.report import report_chain
 
     try:
-        report = report_chain(
-            Collection.open(collection), upto=upto, tables=tables or None, quick=quick
+        opened = Collection.open(collection)
+        report = work_aside(
+            lambda: report_chain(opened, upto=upto, tables=tables or None, quick=quick)
         )
     except BackupChainBroken as error:
         if not as_json:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from increstore.cli.arguments import PathArgument, Seconds
+from increstore.cli.aside import work_aside
 from increstore.cli.refusal import RefusalAsJson
 from increstore.errors import ExitCode
 
@@ -139,7 +139,6 @@ def restore_and_show(
     """Restore with the display that fits; returns the exit code."""
     from increstore.runtime.spawn import WorkerNursery
 
-    _hear_every_stop()
     # A thread that comes back from a file wants the interpreter for a moment only, and would wait
     # ten times longer for the one that imports.
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -227,13 +226,6 @@ def prepare_early(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]
     return prepare(request, early.start), early
 
 
-def _hear_every_stop() -> None:
-    """Until the restore runs and listens itself, a signal ends the command as Ctrl-C does."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # Under nohup it is ignored, and stays so.
-            signal.signal(number, signal.default_int_handler)
-
-
 def _ns(seconds: float | None) -> int | None:
     return None if seconds is None else round(seconds * 1e9)
 
@@ -257,6 +249,6 @@ def _dry_run(request: RestoreRequest, as_json: bool) -> None:
     from increstore.cli.display import show_plan
     from increstore.runtime.prepare import make_plan
 
-    plan, identity, newer = make_plan(request)
+    plan, identity, newer = work_aside(lambda: make_plan(request))
     show_plan(plan, resumes=identity is not None, newer=newer, as_json=as_json)
     sys.stdout.flush()

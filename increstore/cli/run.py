@@ -7,11 +7,12 @@ a run on stdout, and one for the whole (docs/JSON.md).
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from increstore.stops import stopping_at_once
 
 if TYPE_CHECKING:
     from increstore.cli.run_report import RunChoices
@@ -141,7 +142,8 @@ def run(
     production nodes do it in real time. The last line of a failed run is the command that
     replays it.
     """
-    from increstore.cli.run_report import RunChoices, run_and_report
+    with stopping_at_once():
+        from increstore.cli.run_report import RunChoices, run_and_report
 
     if seed is not None and seeds is not None:
         raise click.UsageError("--seed and --seeds exclude each other")
@@ -163,7 +165,6 @@ def run(
         takes_commands=control,
     )
     _refuse_contradictions(choices)
-    _hear_every_stop()
     context.exit(run_and_report(choices))
 
 
@@ -186,10 +187,3 @@ def _refuse_contradictions(choices: RunChoices) -> None:
         raise click.UsageError("--crash-everywhere and --crash-at exclude each other")
     if choices.journal is not None and (choices.crash_everywhere or choices.mode == "all"):
         raise click.UsageError("--journal keeps one run: name one scenario, one seed, one mode")
-
-
-def _hear_every_stop() -> None:
-    """Have a SIGTERM (as of CI) or SIGHUP do what Ctrl-C does, so that nothing is left behind."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # Under nohup it is ignored, and stays so.
-            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))

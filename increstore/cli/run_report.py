@@ -26,6 +26,7 @@ from increstore.proving.junit import write_junit
 from increstore.proving.led_there import what_led_there
 from increstore.proving.tasks import run_tasks
 from increstore.proving.writing import require_file, require_folder
+from increstore.stops import stopping_at_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,6 +65,19 @@ class RunChoices:
 
 def run_and_report(choices: RunChoices) -> ExitCode:
     """Run the campaign; returns the exit code. Raises: ScenarioError, UsageError, StorageFailed."""
+    with stopping_at_once():
+        plans = _plan(choices)
+    started = time.monotonic()
+    reports = [_run_plan(plan, choices) for plan in plans]
+    faults = parity_faults(reports) if choices.mode == "all" else []
+    code = _conclude(choices, reports, faults, time.monotonic() - started)
+    if choices.junit is not None:
+        write_junit(choices.junit, reports)
+    return code
+
+
+def _plan(choices: RunChoices) -> list[Plan]:
+    """What to run, once all is in order; says what is left out."""
     scenarios = load_all(find_scenarios(choices.scenarios))
     mode = "simulation" if choices.simulates_only else choices.mode
     plans, skipped = plan_campaign(scenarios, mode, choices.seeds)
@@ -72,13 +86,7 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     _require_room_for_results(choices, [path for path, _ in scenarios])
     for sentence in skipped:
         _say(f"skipped  {sentence}")
-    started = time.monotonic()
-    reports = [_run_plan(plan, choices) for plan in plans]
-    faults = parity_faults(reports) if choices.mode == "all" else []
-    code = _conclude(choices, reports, faults, time.monotonic() - started)
-    if choices.junit is not None:
-        write_junit(choices.junit, reports)
-    return code
+    return plans
 
 
 def _require_room_for_results(choices: RunChoices, scenarios: list[Path]) -> None:

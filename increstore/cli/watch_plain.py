@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,7 @@ import click
 from increstore.errors import ExitCode
 from increstore.judging.journal_text import readable
 from increstore.judging.violation import VIOLATED
+from increstore.stops import STOP_SIGNALS
 from increstore.view.cluster import ClusterView
 from increstore.view.plain import PlainLines, summary
 
@@ -63,7 +63,7 @@ class Teller:
             numbers.append(number)
             interrupted.set()
 
-        for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for one in STOP_SIGNALS:
             asyncio.get_running_loop().add_signal_handler(one, hear, one)
         self._playback.start()
         while not numbers and not self._tell():

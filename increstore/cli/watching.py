@@ -204,7 +204,7 @@ def _code_of(app: WatchApp | PickerApp) -> int:
         # 1 is Textual's: it has printed what went wrong with the screen.
         return ExitCode.BUG if code == 1 else code
     if code and isinstance(app.failure, IncrestoreError):
-        from increstore.cli import show_error
+        from increstore.cli.program import show_error
 
         show_error(app.failure)
         return code  # The signal was first.

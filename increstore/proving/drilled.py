@@ -22,11 +22,12 @@ from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
 from increstore.runtime.groups import first_expected
 from increstore.runtime.prepare import make_plan
-from increstore.runtime.restore import STOP_SIGNALS, about_plan
+from increstore.runtime.restore import about_plan
 from increstore.runtime.tuning import tune_process
 from increstore.scenario.director import Director
 from increstore.scenario.model import ClusterSpec, HealSpec, Scenario, WorkloadSpec
 from increstore.simulation.draws import Draws
+from increstore.stops import heard_stops
 
 if TYPE_CHECKING:
     from increstore.chain.plan import RestorePlan
@@ -100,9 +101,7 @@ async def _run(
 
 
 async def _stop_on_signal(commands: Commands) -> None:
-    # What nohup or a shell's background job has set to be ignored stays ignored.
-    heard = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    with trio.open_signal_receiver(*heard) as signals:
+    with trio.open_signal_receiver(*heard_stops()) as signals:
         async for number in signals:
             commands.stop(signal.Signals(number).name)
 

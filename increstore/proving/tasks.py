@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from increstore.errors import WorkerKilled
 from increstore.proving import workers
 from increstore.proving.simulated import crashed_verdict, run_simulated
+from increstore.stops import stops_wait
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -55,27 +57,38 @@ def run_tasks(tasks: Iterable[Task], jobs: int) -> Iterator[Verdict]:
     if jobs == 1:
         yield from map(run_task, tasks)
         return
-    # A fork server has one thread, so its children inherit no lock that nobody will release.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["increstore.proving.simulated"])
-    workers_end, our_end = context.Pipe(duplex=False)
-    with ProcessPoolExecutor(jobs, context, workers.begin, (workers_end,)) as pool:
-        chunks = _chunks(iter(tasks))
-        waiting = [pool.submit(_run_chunk, chunk) for chunk in islice(chunks, jobs * CHUNKS_AHEAD)]
-        try:
-            while waiting:
-                verdicts = waiting.pop(0).result()
-                waiting += [pool.submit(_run_chunk, chunk) for chunk in islice(chunks, 1)]
-                yield from verdicts
-        except BaseException as error:
-            our_end.close()
-            pool.shutdown(wait=True, cancel_futures=True)
-            if isinstance(error, BrokenProcessPool):
-                raise WorkerKilled(
-                    "a process of --jobs was killed from outside, perhaps because memory ran out; "
-                    "its runs are not known: run again with fewer jobs"
-                ) from error
-            raise
+    chunks = _chunks(iter(tasks))
+    with _workers(jobs) as pool:
+        with stops_wait():  # The first chunk starts all processes, and the pool's own threads.
+            waiting = [pool.submit(_run_chunk, one) for one in islice(chunks, jobs * CHUNKS_AHEAD)]
+        while waiting:
+            verdicts = waiting.pop(0).result()
+            waiting += [pool.submit(_run_chunk, chunk) for chunk in islice(chunks, 1)]
+            yield from verdicts
+
+
+@contextmanager
+def _workers(jobs: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes that end with the block. Raises: WorkerKilled, see `run_tasks`."""
+    # Forked: this process has a single thread, so no child inherits a lock that nobody will
+    # release. Another way to start them needs helper processes, which a Ctrl-C hits while they
+    # start, and semaphores with names, which outlive whoever is stopped.
+    context = multiprocessing.get_context("fork")
+    pipe = context.Pipe(duplex=False)
+    pool = ProcessPoolExecutor(jobs, context, workers.begin, pipe)
+    try:
+        yield pool
+    except BaseException as error:
+        with stops_wait():
+            pipe[1].close()
+            pool.shutdown(cancel_futures=True)
+        if isinstance(error, BrokenProcessPool):
+            raise WorkerKilled(
+                "a process of --jobs was killed from outside, perhaps because memory ran out; "
+                "its runs are not known: run again with fewer jobs"
+            ) from error
+        raise
+    pool.shutdown()
 
 
 def _run_chunk(tasks: list[Task]) -> list[Verdict]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from increstore.errors import ExitCode
 from increstore.proving.folders import remove_left_folders
+from increstore.stops import STOP_SIGNALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,12 +27,16 @@ Result = TypeVar("Result")
 _working = threading.Event()
 
 
-def begin(parent: Connection) -> None:
-    """Called once in each new worker."""
+def begin(parent: Connection, campaigns_end: Connection) -> None:
+    """Called once in each new worker, which was begun while stops had to wait (`stops_wait`)."""
+    campaigns_end.close()  # Inherited; as long as it is open anywhere, the pipe never ends.
     # Ctrl-C goes to a whole group of processes: a worker hears of it by the pipe, and once.
     os.setpgid(0, 0)
     # A pool terminates its other workers when the first has ended; they are still tidying up.
     signal.signal(signal.SIGTERM, lambda *_: None)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The one that may wait is forgotten.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 

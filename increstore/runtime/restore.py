@@ -27,6 +27,7 @@ from increstore.runtime.narrate import narrate_plan
 from increstore.runtime.node import monotonic_ns, wall_ns
 from increstore.runtime.spawn import WorkerNursery
 from increstore.runtime.tuning import tune_process
+from increstore.stops import heard_stops
 from increstore.store.published import require_published
 from increstore.transport.memory import MemoryTransport
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from increstore.store.target import TargetDirectory
 
 TARGET_LOOK_PERIOD_S = 0.5
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +199,7 @@ async def _run_in_memory(
 
 async def _stop_on_signal(work: trio.CancelScope, journal: Journal) -> None:
     """The first signal ends cleanly, a second one at once; neither loses anything durable."""
-    # What nohup or a shell's background job has set to be ignored stays ignored.
-    heard = [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
-    with trio.open_signal_receiver(*heard) as signals:
+    with trio.open_signal_receiver(*heard_stops()) as signals:
         async for number in signals:
             name = signal.Signals(number).name
             if work.cancel_called:

@@ -18,10 +18,11 @@ from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
+from increstore.stops import STOP_SIGNALS
+
 if TYPE_CHECKING:
     from textual.app import App
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALLED = 128
 """Exit codes above it tell of a signal."""
 HUNG_UP = SIGNALLED + signal.SIGHUP
@@ -59,7 +60,7 @@ class Endings:
     def hear_signals(self) -> None:
         """Without this Textual leaves the terminal as it is when it is told to end."""
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
+        for number in STOP_SIGNALS:
             # Not the main thread, as in some tests: then nobody signals us either.
             with contextlib.suppress(ValueError, RuntimeError, NotImplementedError):
                 loop.add_signal_handler(number, self.leave, SIGNALLED + number)

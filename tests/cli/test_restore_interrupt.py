@@ -1,4 +1,4 @@
-"""Ctrl-C before the restore has begun: while checksums are computed, which may take minutes."""
+"""A stop before anything has begun: while checksums are computed, which may take minutes."""
 
 from __future__ import annotations
 
@@ -33,19 +33,27 @@ def bytes_read(pid: int) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/io").exists(), reason="needs Linux's count of bytes read")
-def test_ctrl_c_while_checksums_are_computed_ends_at_once(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "how"),
+    [
+        (["restore", "--into", "restored"], signal.SIGINT),
+        (["restore", "--into", "restored"], signal.SIGTERM),
+        (["restore", "--into", "restored", "--dry-run"], signal.SIGTERM),
+        (["chain"], signal.SIGHUP),
+    ],
+)
+def test_a_stop_while_checksums_are_computed_ends_at_once(tmp_path, words, how):
     shop = a_shop_with_three_incrementals(tmp_path)
     swell(shop.path)
-    target = tmp_path / "restored"
-    command = [sys.executable, "-m", "increstore", "restore", shop.path, "--into", target]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+    command = [sys.executable, "-m", "increstore", *words, shop.path]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as running:
         try:
             while bytes_read(running.pid) < READ_BEFORE_INTERRUPT:
                 assert running.poll() is None
-            running.send_signal(signal.SIGINT)
+            running.send_signal(how)
             _, errors = running.communicate(timeout=10)
         finally:
             running.kill()
     assert running.returncode == 7, errors
     assert errors.splitlines()[-1] == "stopped"
-    assert not target.exists()
+    assert not (tmp_path / "restored").exists()

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as Xml
 import pytest
 from click.testing import CliRunner
 
-from increstore.cli import group
+from increstore.cli.program import group
 from increstore.cli.replay import replay
 from increstore.cli.run import run
 from increstore.errors import JournalUnreadable, StorageFailed, UsageError

@@ -67,6 +67,23 @@ def test_a_stopped_campaign_leaves_nothing_behind(tmp_path, mode, to_whom, which
 
 
 @NEEDS_PROC
+def test_a_campaign_that_is_stopped_while_its_workers_start_says_only_that(tmp_path):
+    """As `timeout -s INT` does it: to the command, and then to its whole group of processes."""
+    path = a_scenario_file(tmp_path)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "increstore", "run", path, "--seeds", "0..99999", "--jobs", "2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    while len(processes_of(running.pid)) < 2:
+        assert running.poll() is None
+    running.send_signal(signal.SIGINT)
+    os.killpg(running.pid, signal.SIGINT)
+    said, told = running.communicate(timeout=PATIENCE_S)
+    assert running.returncode == 7, told
+    assert (said, told.split()) == ("", ["stopped"])
+
+
+@NEEDS_PROC
 def test_a_stopped_campaign_tells_what_it_has_found_so_far(tmp_path):
     path = a_scenario_file(tmp_path, '[expect]\nreached = ["scan.retry_scheduled"]\n')
     running = subprocess.Popen(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from increstore.cli import show_error
+from increstore.cli.program import show_error
 from increstore.cli.watching import open_dashboard
 from increstore.errors import IncrestoreError, TargetRefused
 from tests.tui.fixed import FixedPlayback

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from increstore.cli import group
+from increstore.cli.program import group
 from increstore.tui.keys import KEYS, Key, key_names
 from increstore.tui.widgets.event_log import LOOK_BACK_MAX
 from increstore.tui.widgets.space_time import WINDOW_EVENTS

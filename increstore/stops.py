@@ -1,0 +1,85 @@
+"""The signals that ask a process to stop: Ctrl-C, what a service manager sends, a lost terminal.
+
+Quick to import: the command line begins with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from increstore.errors import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def heard_stops() -> list[signal.Signals]:
+    """Those that count: what nohup or a shell's background job has set to be ignored stays so."""
+    return [number for number in STOP_SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+
+
+def stop_at_once_when_told() -> None:
+    """From here on a stop ends the process at once, with its sentence and its exit code.
+
+    For the time before there is anything to tidy up, when the program is still being imported: an
+    exception that strikes an import may be swallowed by it, or show itself as quite another.
+    """
+    for number in heard_stops():
+        signal.signal(number, lambda *_: end_stopped())
+
+
+@contextlib.contextmanager
+def stopping_at_once() -> Iterator[None]:
+    """The same for a block."""
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    stop_at_once_when_told()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def interrupt_when_told() -> None:
+    """From here on every stop does what Ctrl-C does: KeyboardInterrupt, wherever the program is.
+
+    SIGINT has Python's own handler, for trio looks for just that one, and then delivers the
+    exception only where it does no harm.
+    """
+    for number in heard_stops():
+        is_sigint = number == signal.SIGINT
+        signal.signal(number, signal.default_int_handler if is_sigint else _pass_on_as_sigint)
+
+
+def _pass_on_as_sigint(*_: object) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def end_stopped() -> NoReturn:
+    """The end after a stop. Further ones change nothing: `timeout` sends each signal twice.
+
+    At once: a thread may be deep in checksums, and the usual way out would wait for it.
+    """
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.write(2, b"stopped\n")
+    os._exit(ExitCode.PAUSED)
+
+
+@contextlib.contextmanager
+def stops_wait() -> Iterator[None]:
+    """Hold back stops until the block has ended.
+
+    Threads and processes that are begun inside never hear of one: only whoever waits for them does.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
