@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -12,7 +11,8 @@ import pyarrow.parquet as pq
 from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.files import make_directories, sync_directory
 from increstore.chain.merge import merge
-from increstore.store.files import TEMPORARY_SUFFIX, begin_write_back, told_as_storage_failed
+from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
+from increstore.store.past_cache import DirectFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _WRITE_ROWS = 65_536  # Values encoded in one go; the usual 1024 cost a tenth mo
 class FinalFile:
     """Writes final rows under a temporary name; what was written before stays until `finish`.
 
-    Memory: the rows of one row group, before and after encoding.
+    Memory: the rows of one row group, before and after encoding, and the buffer of a `DirectFile`.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -41,9 +41,8 @@ class FinalFile:
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
         # Opened here and not by the writer: one that fails keeps its file, and the space that a
         # removed file takes, until the garbage collector comes.
-        self._sink: pa.OSFile | None = None
+        self._sink: DirectFile | None = None
         self._writer: pq.ParquetWriter | None = None
-        self._bytes_sent = 0
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
 
@@ -61,9 +60,7 @@ class FinalFile:
             assert self._writer is not None
             assert self._sink is not None
             self._writer.close()
-            handle = self._sink.fileno()
-            os.fsync(handle)
-            size = os.fstat(handle).st_size
+            size = self._sink.finish()
             self._sink.close()
             self._temporary.replace(self._path)
             sync_directory(self._path.parent)
@@ -88,7 +85,7 @@ class FinalFile:
             if self._writer is None:
                 make_directories(self._path.parent)
                 deltas = _delta_columns(self._schema)
-                self._sink = pa.OSFile(str(self._temporary), mode="wb")
+                self._sink = DirectFile(self._temporary)
                 self._writer = pq.ParquetWriter(
                     self._sink,
                     self._schema,
@@ -98,9 +95,7 @@ class FinalFile:
                     write_batch_size=_WRITE_ROWS,
                 )
             if table.num_rows:
-                assert self._sink is not None
                 self._writer.write_table(table, row_group_size=table.num_rows)
-                self._bytes_sent = begin_write_back(self._sink.fileno(), self._bytes_sent)
 
 
 def _delta_columns(schema: pa.Schema) -> list[str]:
