@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import click
 
 from increstore.cli.facts import FactLines
+from increstore.cli.refusal import summary
 from increstore.cli.streams import leave_stdout, tell
 from increstore.cli.words import counted
 from increstore.errors import IncrestoreError, StorageFailed
@@ -137,22 +138,8 @@ class JsonLines:
         self._write_summary(state_told(outcome), outcome.reason, code)
 
     def _write_summary(self, state: str, reason: str, code: int) -> None:
-        plan = self.prepared.plan
-        self._write(
-            {
-                "event": "summary",
-                "state": state,
-                "reason": reason,
-                "problems": [reason] if reason else [],
-                "exit_code": code,
-                "restore": self.prepared.job.restore,
-                "upto": plan.backups[-1],
-                "seconds": round(time.monotonic() - self._began, 3),
-                "newer_backups": self.prepared.newer_backups,
-                "tables": [{"table": table.table, "rows": table.rows} for table in plan.tables],
-                "resume": None if code == 0 else resume_command(self.prepared.request),
-            }
-        )
+        seconds = time.monotonic() - self._began
+        self._write(summary_of(self.prepared, state, reason, code, seconds))
 
     def _write(self, line: dict[str, Any]) -> None:
         if self._has_reader:
@@ -168,6 +155,24 @@ class JsonLines:
                     f"stdout cannot be written: {error.strerror}; free some space, or send it "
                     "elsewhere, and run the same command again"
                 ) from error
+
+
+def summary_of(
+    prepared: Prepared, state: str, reason: str, code: int, seconds: float
+) -> dict[str, Any]:
+    """The `summary` object of a restore that has begun."""
+    return summary(
+        state,
+        reason,
+        [reason] if reason else [],
+        code,
+        seconds,
+        restore=prepared.job.restore,
+        upto=prepared.plan.backups[-1],
+        newer_backups=prepared.newer_backups,
+        tables=[{"table": table.table, "rows": table.rows} for table in prepared.plan.tables],
+        resume=None if code == 0 else resume_command(prepared.request),
+    )
 
 
 def state_told(outcome: Outcome) -> str:

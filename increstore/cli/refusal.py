@@ -1,16 +1,17 @@
-"""The summary of a restore that never began: why, for the program that reads `--json`."""
+"""The summary of a restore for the program that reads `--json`, also of one that never began."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 
@@ -42,20 +43,37 @@ class RefusalAsJson:
             self._tell("interrupted", "", ExitCode.PAUSED, [])
 
     def _tell(self, state: str, reason: str, code: ExitCode, problems: list[str]) -> None:
-        summary = {
-            "event": "summary",
-            "state": state,
-            "reason": reason,
-            "problems": problems,
-            "exit_code": int(code),
-            "restore": None,
-            "upto": None,
-            "seconds": round(time.monotonic() - self._began, 3),
-            "newer_backups": None,
-            "tables": [],
-            "resume": None,
-        }
-        click.echo(json.dumps(summary, ensure_ascii=False))
+        seconds = time.monotonic() - self._began
+        click.echo(json.dumps(summary(state, reason, problems, code, seconds), ensure_ascii=False))
+
+
+def summary(
+    state: str,
+    reason: str,
+    problems: Sequence[str],
+    code: int,
+    seconds: float,
+    *,
+    restore: str | None = None,
+    upto: str | None = None,
+    newer_backups: int | None = None,
+    tables: Sequence[dict[str, Any]] = (),
+    resume: str | None = None,
+) -> dict[str, Any]:
+    """The last object of `restore --json`; what has a default is of one that has begun."""
+    return {
+        "event": "summary",
+        "state": state,
+        "reason": reason,
+        "problems": list(problems),
+        "exit_code": int(code),
+        "restore": restore,
+        "upto": upto,
+        "seconds": round(seconds, 3),
+        "newer_backups": newer_backups,
+        "tables": list(tables),
+        "resume": resume,
+    }
 
 
 def problems_of(error: IncrestoreError) -> list[str]:
