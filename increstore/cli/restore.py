@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from increstore.runtime.restore import Outcome
     from increstore.runtime.spawn import WorkerNursery
 
-SWITCH_INTERVAL_S = 0.0005
 _SHARDS = click.IntRange(1, 1000)
 _SECONDS = Seconds()
 
@@ -138,10 +137,9 @@ def restore_and_show(
 ) -> int:
     """Restore with the display that fits; returns the exit code."""
     from increstore.runtime.spawn import WorkerNursery
+    from increstore.runtime.threads import tune_threads
 
-    # A thread that comes back from a file wants the interpreter for a moment only, and would wait
-    # ten times longer for the one that imports.
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    tune_threads()
     workers = WorkerNursery()
     if request.on == "tcp":
         workers.start()  # Before the slow imports below.

@@ -30,7 +30,6 @@ from increstore.runtime.drill.conductor import Conductor
 from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
 from increstore.runtime.groups import first_expected
-from increstore.runtime.node import monotonic_ns
 from increstore.runtime.prepare import make_plan
 from increstore.runtime.request import RestoreRequest
 from increstore.runtime.tuning import tune_process
@@ -44,6 +43,7 @@ from increstore.simulation.model import Model
 from increstore.simulation.setting import coordinator_config, source_config
 from increstore.store.coordinator_log import CoordinatorLog
 from increstore.store.target import TargetPaths
+from increstore.transport.clock import monotonic_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -21,6 +21,7 @@ from increstore.runtime.narrate import (
     narrate_messages,
     narrate_records,
 )
+from increstore.transport.clock import monotonic_ns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,11 +56,6 @@ class Performer(Protocol):
     async def perform(self, effect: Effect) -> Event | None:
         """Do one effect; its result comes back as an event (None: another effect reports it)."""
         ...
-
-
-def monotonic_ns() -> int:
-    """Trio's clock in integer nanoseconds, so that tests may drive it."""
-    return round(trio.current_time() * 1e9)
 
 
 class Node:

@@ -24,11 +24,12 @@ from increstore.runtime.control import RestoreControl
 from increstore.runtime.coordinator_node import coordinate
 from increstore.runtime.groups import first_expected
 from increstore.runtime.narrate import narrate_plan
-from increstore.runtime.node import monotonic_ns, wall_ns
+from increstore.runtime.node import wall_ns
 from increstore.runtime.spawn import WorkerNursery
 from increstore.runtime.tuning import tune_process
 from increstore.stops import heard_stops
 from increstore.store.published import require_published
+from increstore.transport.clock import monotonic_ns
 from increstore.transport.memory import MemoryTransport
 
 if TYPE_CHECKING:

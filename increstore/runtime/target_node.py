@@ -28,7 +28,7 @@ from increstore.protocol.records import GenerationSeen
 from increstore.protocol.target_shard import TargetShard
 from increstore.runtime.narrate import narrate_applied, narrate_recovery, narrate_seal
 from increstore.runtime.node import Node
-from increstore.store.seam import BatchInvalid
+from increstore.store.seam import GROUP_BATCHES_MAX, BatchInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +41,6 @@ if TYPE_CHECKING:
     from increstore.store.seam import TableStore
     from increstore.transport.seam import Endpoint
 
-GROUP_BATCHES_MAX = 32
-"""Batches that one sync makes durable."""
 RESTART_DELAY_S = 0.5
 """Before a target whose store has failed begins anew: what failed it may pass meanwhile."""
 

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from increstore.simulation.ambient import MS, RATE_WHOLE
 from increstore.simulation.disk import FATES, Disk
 from increstore.simulation.nodes import SimulatedNode
+from increstore.store.seam import GROUP_BATCHES_MAX
 
 if TYPE_CHECKING:
     from increstore.simulation.disk import Frame
     from increstore.simulation.world import World
 
-GROUP_BATCHES_MAX = 32
 BUSY_NS = MS
 """How long who finds another one writing waits before it looks again, as SQLite does."""
 OF_RECORDS = ("generation", "log")

@@ -1,4 +1,4 @@
-"""The table store without a disk: for tests, simulations and restores nobody needs to resume.
+"""The table store without a disk: nodes are tried over it, and other stores are compared to it.
 
 It checks what the durable store checks and folds by the same code; `recover` returns what it
 holds, so a driver may throw its core away and start another over the same store.

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from increstore.protocol.records import CoordinatorRecord
     from increstore.protocol.target_state import TargetState
 
+GROUP_BATCHES_MAX = 32
+"""Batches that one sync makes durable: what a target hands to its store at once, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreLayout:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Protocol
 import trio
 
 from increstore.errors import LocalProtocolError
+from increstore.transport.clock import monotonic_ns
 from increstore.transport.damage import Damage, damage_of
 from increstore.transport.seam import Endpoint, Transport
 
@@ -96,7 +97,7 @@ class FaultyTransport:
         for held in self._held.pop(fault, ()):
             for delay in held.treatment.copies:
                 keeps_order = held.treatment.keeps_order or not delay
-                late = _Late(trio_ns() + delay, held.message, keeps_order)
+                late = _Late(monotonic_ns() + delay, held.message, keeps_order)
                 self._later(held.sender, held.receiver, late)
 
     def reset(self, sender: str, receiver: str) -> None:
@@ -135,7 +136,7 @@ class FaultyTransport:
                 await self._inner.send(sender, receiver, message, self._damage(treatment.damage))
             return
         for delay in treatment.copies:
-            late = _Late(trio_ns() + delay, message, treatment.keeps_order)
+            late = _Late(monotonic_ns() + delay, message, treatment.keeps_order)
             if late.keeps_order:
                 await self._lane(sender, receiver).wait_for_room()
             self._later(sender, receiver, late)
@@ -269,8 +270,3 @@ class _FaultyEndpoint:
     def close(self) -> None:
         self._is_open = False
         self._inner.close()
-
-
-def trio_ns() -> int:
-    """Trio's clock in integer nanoseconds, so that tests may drive it."""
-    return round(trio.current_time() * 1e9)

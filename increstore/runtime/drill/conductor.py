@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
-from increstore.runtime.node import monotonic_ns
 from increstore.scenario import actions as a
+from increstore.transport.clock import monotonic_ns
 
 if TYPE_CHECKING:
     from increstore.journal import Journal, JournalEvent

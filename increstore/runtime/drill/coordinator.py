@@ -15,10 +15,11 @@ from increstore.runtime.coordinator_node import CoordinatorPerformer
 from increstore.runtime.drill.life import LifeGuard
 from increstore.runtime.drill.nodes import TroubledCoordinator
 from increstore.runtime.narrate import narrate_plan
-from increstore.runtime.node import monotonic_ns, wall_ns
+from increstore.runtime.node import wall_ns
 from increstore.store.coordinator_log import CoordinatorLog
 from increstore.store.faulty import FaultyLog, guarded
 from increstore.store.publish import publish
+from increstore.transport.clock import monotonic_ns
 
 if TYPE_CHECKING:
     from increstore.journal import Journal

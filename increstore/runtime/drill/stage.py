@@ -11,8 +11,8 @@ from increstore.errors import IncrestoreError
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.barrier import LOOK_PERIOD_S, BarrierTeller
 from increstore.runtime.drill.conductor import NARRATOR
-from increstore.runtime.node import monotonic_ns
 from increstore.runtime.prepare import prepare
+from increstore.transport.clock import monotonic_ns
 
 if TYPE_CHECKING:
     from increstore.journal import Journal
