@@ -163,13 +163,10 @@ class Stream:
         return gained
 
 
-class Source:
-    """A source shard; all of it is volatile."""
+class Shard:
+    """What is observed of any shard."""
 
-    __slots__ = (
-        "asked", "cancelled", "cancels", "generation", "incarnation", "is_blind", "is_up", "life",
-        "name", "reads", "reports", "spoken", "table",
-    )  # fmt: skip
+    __slots__ = ("incarnation", "is_blind", "is_up", "name", "table")
 
     def __init__(self, name: str, table: TableTopology) -> None:
         self.name = name
@@ -178,6 +175,17 @@ class Source:
         self.is_up = True
         self.is_blind = False
         """Whether something it did may not have been told (see `Judge.lost_sight`)."""
+
+
+class Source(Shard):
+    """A source shard; all of it is volatile."""
+
+    __slots__ = (
+        "asked", "cancelled", "cancels", "generation", "life", "reads", "reports", "spoken",
+    )  # fmt: skip
+
+    def __init__(self, name: str, table: TableTopology) -> None:
+        super().__init__(name, table)
         self.life = 0
         """Rises with whatever makes it forget what targets have told it."""
         self.forget()
@@ -207,22 +215,16 @@ class Source:
         self.reports.clear()
 
 
-class Target:
+class Target(Shard):
     """A target shard: what is durable there, and what it was given."""
 
     __slots__ = (
         "attempts", "by_incremental", "cancelled", "due", "finalize_asked", "finalized",
-        "generation", "has_failed", "heard", "incarnation", "is_blind", "is_up", "name",
-        "seal_asked", "sealed", "streams", "table",
+        "generation", "has_failed", "heard", "seal_asked", "sealed", "streams",
     )  # fmt: skip
 
     def __init__(self, name: str, table: TableTopology) -> None:
-        self.name = name
-        self.table = table
-        self.incarnation = 0
-        self.is_up = True
-        self.is_blind = False
-        """Whether something it did may not have been told (see `Judge.lost_sight`)."""
+        super().__init__(name, table)
         self.generation = 0
         """Durably seen."""
         self.sealed: dict[int, tuple[StreamEvidence, ...]] = {}
