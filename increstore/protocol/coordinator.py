@@ -133,10 +133,6 @@ class Coordinator:
         return self._desk.dropped
 
     @property
-    def scans_in_flight_max(self) -> int:
-        return self._desk.cap
-
-    @property
     def in_flight(self) -> int:
         """Shards asked that have not answered."""
         return self._phase.asking.in_flight if self._phase else 0

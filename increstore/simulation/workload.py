@@ -44,7 +44,6 @@ class Workload:
     spec: WorkloadSpec
     topology: Topology
     model: Model
-    _bounds: dict[str, tuple[Key, ...]]
     _pages: dict[tuple[str, int], tuple[Page, ...]]
     _decoded: dict[bytes, tuple[Change, ...]]
 
@@ -66,10 +65,6 @@ class Workload:
             ),
             default=0,
         )
-
-    def target_of(self, table: str, key: Key) -> str:
-        """The target shard that owns this key. Raises: KeyError for an unknown table."""
-        return target_name(table, bisect_right(self._bounds[table], key))
 
     def decode(self, payload: Payload) -> tuple[Change, ...]:
         """The changes of one batch, by key; shared, so to be read only.
@@ -99,7 +94,7 @@ def build(spec: WorkloadSpec, sources: int, targets: int) -> Workload:
         spec.incrementals,
         tuple(_topology(history, model, sources, targets) for history in histories),
     )
-    return Workload(spec, topology, model, cutter.bounds, cutter.pages, cutter.decoded)
+    return Workload(spec, topology, model, cutter.pages, cutter.decoded)
 
 
 def _topology(history: TableHistory, model: Model, sources: int, targets: int) -> TableTopology:

@@ -112,14 +112,6 @@ class TcpTransport:
         """Dial `host`, if nothing was sent there yet, and wait until its status is as asked."""
         return await self._link(host).until(condition)
 
-    async def until_connected(self, host: str) -> None:
-        """Wait until the link to `host` stands."""
-        await self.until(host, lambda status: status.connected)
-
-    async def until_problem(self, host: str) -> str:
-        """Wait until the link to `host` has a problem; its text."""
-        return (await self.until(host, lambda status: bool(status.problem))).problem
-
     async def run(self, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Listen and keep the links until cancelled; started once.
 

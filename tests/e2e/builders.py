@@ -30,6 +30,11 @@ Row = dict[str, Any]
 SMALL_FILES = FileLimits(group_rows_max=100, file_bytes_aim=8_000)
 """So that a few hundred rows are several files of several row groups, as large tables are."""
 
+IMPATIENT = CoordinatorConfig(
+    repeat_ns=200_000_000, backoff_ns=20_000_000, backoff_max_ns=40_000_000, retries_max=2
+)
+"""The policy of a restore that gives up soon."""
+
 
 @dataclass
 class Table:

@@ -16,10 +16,11 @@ import pytest
 from increstore.chain.manifest import parse_manifest
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError, StorageFailed
 from increstore.journal import JournalEvent
-from increstore.protocol.coordinator import CoordinatorConfig, RestoreState
+from increstore.protocol.coordinator import RestoreState
 from increstore.runtime.prepare import RestoreRequest
 
 from .builders import (
+    IMPATIENT,
     Depot,
     assert_says,
     increstore_ends,
@@ -27,11 +28,6 @@ from .builders import (
     restore_here,
     visible_rows,
 )
-
-IMPATIENT = CoordinatorConfig(
-    repeat_ns=200_000_000, backoff_ns=20_000_000, backoff_max_ns=40_000_000, retries_max=2
-)
-"""The policy of a restore that gives up soon."""
 
 
 def _refused(depot: Depot, target: Path) -> str:

@@ -15,11 +15,12 @@ import pytest
 
 from increstore.errors import ExitCode, StorageFailed
 from increstore.journal import JournalEvent
-from increstore.protocol.coordinator import CoordinatorConfig, RestoreState
+from increstore.protocol.coordinator import RestoreState
 from increstore.runtime.prepare import RestoreRequest
 from increstore.verification.verify import verify
 
 from .builders import (
+    IMPATIENT,
     Depot,
     assert_says,
     increstore_ends,
@@ -28,9 +29,6 @@ from .builders import (
     visible_rows,
 )
 
-IMPATIENT = CoordinatorConfig(
-    repeat_ns=200_000_000, backoff_ns=20_000_000, backoff_max_ns=40_000_000, retries_max=2
-)
 ENOUGH = "64m"
 
 

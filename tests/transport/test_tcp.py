@@ -71,6 +71,11 @@ async def until_end(sock):
     return said
 
 
+async def problem_of(transport, host):
+    """The text of the first problem on the link to `host`."""
+    return (await transport.until(host, lambda status: bool(status.problem))).problem
+
+
 async def first_refusal_of(transport):
     while not transport.refusals:
         await trio.lowlevel.checkpoint()
@@ -202,7 +207,7 @@ async def test_a_dialler_that_is_sent_a_message_hangs_up():
             with peer:
                 await shake_hands(peer, as_right())
                 await send_all(peer, GOOD)
-                assert "payload of 400 bytes" in await left.until_problem("right")
+                assert "payload of 400 bytes" in await problem_of(left, "right")
 
 
 # --- Handshakes that must fail, with a text at both ends.
@@ -215,7 +220,7 @@ def as_right(incarnation=1):
 async def test_a_wrong_token_is_told_at_both_ends():
     left, right = a_transport("left", token=b"another"), a_transport("right")
     async with running(left, right):
-        assert "wrong cluster token" in await left.until_problem("right")
+        assert "wrong cluster token" in await problem_of(left, "right")
         assert "wrong cluster token" in await first_refusal_of(right)
         assert not left.status("right").connected
 
@@ -242,14 +247,14 @@ async def test_another_host_behind_the_address_is_noticed():
     left, right = a_transport("left"), a_transport("right", directory={"b": "right", "a": "left"})
     async with running(left, right):
         left.set_address("middle", right.listening)
-        assert "'middle' was dialled, but 'right' answered" in await left.until_problem("middle")
+        assert "'middle' was dialled, but 'right' answered" in await problem_of(left, "middle")
 
 
 async def test_a_peer_that_never_answers_the_handshake_is_given_up():
     async with a_raw_listener() as listener:
         left = a_transport("left", addresses={"right": listener.getsockname()}, settings=SOON)
         async with running(left):
-            assert "no answer within" in await left.until_problem("right")
+            assert "no answer within" in await problem_of(left, "right")
 
 
 async def test_an_earlier_process_of_a_host_does_not_push_out_a_later_one():
@@ -285,7 +290,7 @@ async def test_messages_sent_before_the_peer_is_up_arrive_when_it_is():
     async with running(left) as nursery:
         a, b = left.attach("a"), right.attach("b")
         await a.send("b", a_small_message(1))
-        assert "address of right is not known" in await left.until_problem("right")
+        assert "address of right is not known" in await problem_of(left, "right")
         await nursery.start(right.run)
         left.set_address("right", right.listening)
         assert await b.receive() == ("a", a_small_message(1))
@@ -300,7 +305,7 @@ async def test_a_restarted_peer_is_found_again_at_its_new_address():
             left.set_address("right", first.listening)
             await a.send("b", a_small_message(1))
             assert await b.receive() == ("a", a_small_message(1))
-        await left.until_problem("right")
+        await problem_of(left, "right")
         await a.send("b", a_small_message(2))
 
         async with running(second):
@@ -316,8 +321,8 @@ async def test_a_peer_restarted_at_the_same_address_is_dialled_until_it_answers(
         a = left.attach("a")
         async with running(first):
             left.set_address("right", first.listening)
-            await left.until_connected("right")
-        await left.until_problem("right")
+            await left.until("right", lambda status: status.connected)
+        await problem_of(left, "right")
 
         second = a_transport("right", listen=first.listening)
         async with running(second):
@@ -332,7 +337,7 @@ async def test_a_new_address_replaces_a_standing_connection():
     async with running(left), running(first), running(second):
         a, b = left.attach("a"), second.attach("b")
         left.set_address("right", first.listening)
-        await left.until_connected("right")
+        await left.until("right", lambda status: status.connected)
         left.set_address("right", second.listening)
         await left.until("right", lambda status: status.connections == 2)
         await a.send("b", a_small_message())
@@ -344,7 +349,7 @@ async def test_beyond_the_outbox_messages_to_an_unreachable_peer_are_dropped_not
     left, right = a_transport("left", settings=settings), a_transport("right")
     async with running(left) as nursery:
         a, b = left.attach("a"), right.attach("b")
-        await left.until_problem("right")
+        await problem_of(left, "right")
         for generation in range(5):
             await a.send("b", a_small_message(generation))
         assert left.counters.dropped == 2
@@ -388,9 +393,9 @@ async def test_a_silent_dialler_is_hung_up_on():
 async def test_an_idle_link_is_kept_alive_by_heartbeats_alone():
     left, right = a_transport("left", settings=SOON), a_transport("right", settings=SOON)
     async with running(left, right):
-        await left.until_connected("right")
+        await left.until("right", lambda status: status.connected)
         with trio.move_on_after(0.6):  # Three times the silence that would end it.
-            await left.until_problem("right")
+            await problem_of(left, "right")
         assert left.status("right").connections == 1
 
 
@@ -410,10 +415,10 @@ async def test_a_full_mailbox_is_not_taken_for_silence():
                 await a.send("b", a_batch(order, bytes(100_000)))
 
         nursery.start_soon(send)
-        await left.until_connected("right")
+        await left.until("right", lambda status: status.connected)
         started = trio.current_time()
         with trio.move_on_after(0.6):  # Three times the silence that would end it.
-            await left.until_problem("right")
+            await problem_of(left, "right")
         assert trio.current_time() - started > 0.5
         assert [(await b.receive())[1].order for _ in range(200)] == list(range(200))
         assert left.status("right").connections == 1

@@ -32,6 +32,19 @@ def planned(sources=4, targets=2, tables=("orders",), incrementals=3, **facts):
     return an_event("restore.planned", tables=told, last_incremental=incrementals, **facts)
 
 
+def well_begun():
+    """An eighth of the rows is restored, and that has taken one second."""
+    return [
+        planned(rows_by_backup=[100] * 4),
+        an_event("restore.accepted"),
+        an_event("incremental.started", incremental=0),
+        an_event(
+            "scan.reported", incremental=0, source="orders/s0", attempt=1, status="success",
+            rows=50, at_s=1.0,
+        ),
+    ]  # fmt: skip
+
+
 def lines_of(text, start):
     return [line for line in text.splitlines() if line.lstrip("│╭ ─").startswith(start)]
 
@@ -232,13 +245,8 @@ def test_the_title_bar_tells_speed_seed_gaps_and_viewers():
 
 def test_a_run_in_which_nothing_moves_says_so_instead_of_how_long_it_takes():
     async def go():
-        playback = FixedPlayback(
-            [planned(rows_by_backup=[100] * 4), an_event("restore.accepted"),
-             an_event("incremental.started", incremental=0),
-             an_event("scan.reported", incremental=0, source="orders/s0", attempt=1,
-                      status="success", rows=50, at_s=1.0)],
-            title="a run whose title is long enough to be cut somewhere",
-        )  # fmt: skip
+        title = "a run whose title is long enough to be cut somewhere"
+        playback = FixedPlayback(well_begun(), title=title)
         async with dashboard(playback) as d:
             assert "~7.0 s left" in (await d.text()).splitlines()[0]
 
@@ -259,12 +267,7 @@ def test_a_run_in_which_nothing_moves_says_so_instead_of_how_long_it_takes():
 @pytest.mark.parametrize("state", ["paused", "lost", "ended"])
 def test_how_long_it_takes_is_not_told_of_what_does_not_go_on(state):
     async def go():
-        playback = FixedPlayback(
-            [planned(rows_by_backup=[100] * 4), an_event("restore.accepted"),
-             an_event("incremental.started", incremental=0),
-             an_event("scan.reported", incremental=0, source="orders/s0", attempt=1,
-                      status="success", rows=50, at_s=1.0)],
-        )  # fmt: skip
+        playback = FixedPlayback(well_begun())
         async with dashboard(playback) as d:
             assert " left" in (await d.text()).splitlines()[0]
 
