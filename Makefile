@@ -8,6 +8,8 @@ INPUTS := pyproject.toml constraints.txt
 
 # What `make test` and `make benchmark` pass on: make test ARGS="-k chain -x"
 ARGS   ?=
+# Processes at a time; JOBS=1 for one core, and for a test that is looked at in a debugger.
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -16,26 +18,26 @@ ARGS   ?=
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  PYTHON=python3.12 picks the interpreter, ARGS='...' is passed on by test and benchmark."
+	@echo "  PYTHON=python3.12 picks the interpreter, ARGS='...' is passed on by test and benchmark,"
+	@echo "  JOBS=1 keeps test, scenarios and planted to one process at a time."
 
 demo: $(VENV)/.set-up-run ## restore the shipped real chain over several shards, verify it, say what was done
 	@$(BIN)/increstore demo
 
-# Many tests start whole commands. Where PYTHONDONTWRITEBYTECODE is set, each of them would compile
-# every module again: they are compiled here, as pip does with what it installs.
+# Many tests start whole commands. Where PYTHONDONTWRITEBYTECODE is set, each of them, and each process
+# of pytest, would compile every module again.
+test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.set-up-check ## run every test
-	@$(BIN)/python -m compileall -q increstore
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q $(if $(filter-out 1,$(JOBS)),-n $(JOBS) --dist worksteal) $(ARGS)
 
-# Together more than 20,000 runs; JOBS=1 for one core.
-JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+# Together more than 20,000 runs.
 SEEDS  ?= 0..249
 
 scenarios: $(VENV)/.set-up-check ## run every shipped scenario from many seeds, in simulation
 	@$(BIN)/increstore run scenarios --on simulation --seeds $(SEEDS) --jobs $(JOBS)
 
 planted: $(VENV)/.set-up-check ## plant known bugs: each of them must be caught
-	@$(BIN)/python -m tests.planted
+	@$(BIN)/python -m tests.planted --jobs $(JOBS)
 
 twice: $(VENV)/.set-up-check ## run seeds twice, in processes that differ in all that must not matter
 	@$(BIN)/python tools/twice.py scenarios --seeds 0..9
