@@ -114,7 +114,8 @@ class JsonLines:
     that cannot be written does, by StorageFailed: what it lacks cannot be told later.
     """
 
-    def __init__(self, prepared: Prepared) -> None:
+    def __init__(self, prepared: Prepared | None) -> None:
+        """Without `prepared`: of a drill, which prepares inside; to be set once it has."""
         self.prepared = prepared
         self._began = time.monotonic()
         self._has_reader = True
@@ -128,7 +129,7 @@ class JsonLines:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if isinstance(error, IncrestoreError):
+        if isinstance(error, IncrestoreError) and self.prepared is not None:
             self._write_summary("stopped", str(error), int(error.exit_code))
 
     def __call__(self, event: JournalEvent) -> None:
@@ -138,6 +139,7 @@ class JsonLines:
         self._write_summary(state_told(outcome), outcome.reason, code)
 
     def _write_summary(self, state: str, reason: str, code: int) -> None:
+        assert self.prepared is not None, "what has begun has been prepared"
         seconds = time.monotonic() - self._began
         self._write(summary_of(self.prepared, state, reason, code, seconds))
 

@@ -202,14 +202,12 @@ def _restore_in_view(
     )
 
     as_json = refusal.is_wanted
-    # A drill shows itself to those who look, and prepares inside: no JSON tells of it.
-    refusal.is_over = looks.is_drill
 
     def choose(prepared: Prepared) -> Display:
         refusal.is_over = True
         return choose_display(prepared, as_json=as_json, plain=plain)
 
-    return restore_in_view(request, looks, config, journal, workers, choose)
+    return restore_in_view(request, looks, config, journal, workers, choose, as_json=as_json)
 
 
 def prepare_early(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from increstore.cli.display import Display
-    from increstore.journal import Journal
+    from increstore.journal import Journal, JournalEvent
     from increstore.protocol.coordinator import CoordinatorConfig
     from increstore.runtime.broadcast import Broadcast
     from increstore.runtime.prepare import Prepared
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from increstore.tui.playback.seam import Command, CommandResult
 
     ChooseDisplay = Callable[[Prepared], Display]
+    Put = Callable[[JournalEvent], None]
 
 SIGNALLED = 128
 """Exit codes above it tell which signal has ended the dashboard."""
@@ -74,6 +75,8 @@ def restore_in_view(
     journal: Journal,
     workers: WorkerNursery,
     choose_display: ChooseDisplay,
+    *,
+    as_json: bool = False,
 ) -> int:
     """Restore while it is looked at; returns the exit code. Raises: expected errors."""
     if looks.in_dashboard:
@@ -90,8 +93,11 @@ def restore_in_view(
         engine = started.engine
         can = engine.can - {"save"} if looks.takes_commands else frozenset[str]()
         broadcast = stack.enter_context(serving(looks.serve, engine.title, can, _answer_of(engine)))
-        run = _in_dashboard if looks.in_dashboard else _here
-        code = run(started, journal, broadcast, choose_display)
+        if looks.in_dashboard:
+            code = _in_dashboard(started, journal, broadcast)
+        else:
+            assert broadcast is not None, "who looks from nowhere has no business here"
+            code = _here(started, journal, broadcast.put, choose_display, as_json=as_json)
         if broadcast is not None:
             ended = started.ending()
             broadcast.end("" if ended is None else ended[1].state.value)
@@ -137,26 +143,44 @@ def _drill(
 
 
 def _here(
-    started: Started, journal: Journal, broadcast: Broadcast | None, choose_display: ChooseDisplay
+    started: Started,
+    journal: Journal,
+    put: Put,
+    choose_display: ChooseDisplay,
+    *,
+    as_json: bool,
 ) -> int:
-    """With the restore's own display; of a drill, which is prepared inside, only the end."""
-    assert broadcast is not None, "who looks from nowhere has no business here"
-    if started.prepared is None:
-        return _summarized(started, lambda: _timed(lambda: started.engine.run(broadcast.put)))
-    display = choose_display(started.prepared)
-    journal.subscribe(display)
-    with display:
-        started.engine.run(broadcast.put)
-    ended = started.ending()
-    assert ended is not None
-    code = exit_code_of(ended[1])
-    display.summarize(ended[1], code)
+    """With the restore's own display; of a drill, which is prepared inside, people see the end."""
+    from increstore.cli.display import JsonLines
+
+    display: Display
+    if started.prepared is not None:
+        display = choose_display(started.prepared)
+        _, outcome = _displayed(started, journal, put, display)
+    elif as_json:
+        display = lines = JsonLines(None)
+        lines.prepared, outcome = _displayed(started, journal, put, lines)
+    else:
+        return _summarized(started, lambda: _timed(lambda: started.engine.run(put)))
+    code = exit_code_of(outcome)
+    display.summarize(outcome, code)
     return code
 
 
-def _in_dashboard(
-    started: Started, journal: Journal, broadcast: Broadcast | None, _: ChooseDisplay
-) -> int:
+def _displayed(
+    started: Started, journal: Journal, put: Put, display: Display
+) -> tuple[Prepared, Outcome]:
+    """Run it in the display. Raises: KeyboardInterrupt when it was stopped before it had begun."""
+    journal.subscribe(display)
+    with display:
+        started.engine.run(put)
+    ended = started.ending()
+    if ended is None:
+        raise KeyboardInterrupt
+    return ended
+
+
+def _in_dashboard(started: Started, journal: Journal, broadcast: Broadcast | None) -> int:
     from increstore.cli.watching import open_dashboard
     from increstore.tui.playback.threaded import ThreadPlayback
 

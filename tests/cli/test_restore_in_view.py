@@ -173,6 +173,22 @@ def test_a_viewer_elsewhere_breaks_a_drill_and_heals_it_and_it_still_restores(
     assert differences(target) == []
 
 
+def test_a_drill_tells_a_program_what_every_restore_tells(collection, tmp_path):
+    words = ["--into", tmp_path / "target", "--serve", 0, "--control", "--drill", "--json"]
+
+    done = run("restore", collection, *words)
+    refused = run("restore", tmp_path / "nothing", *words)
+
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0
+    assert lines[-1].items() >= {"event": "summary", "state": "completed", "exit_code": 0}.items()
+    assert [table["rows"] > 0 for table in lines[-1]["tables"]]
+    assert [line["event"] for line in lines].count("restore.completed") == 1
+    summaries = [json.loads(line) for line in refused.stdout.splitlines()]
+    assert [(one["event"], one["state"]) for one in summaries] == [("summary", "refused")]
+    assert refused.returncode == 3
+
+
 def test_a_signal_ends_a_served_restore_as_it_ends_any_other(collection, tmp_path):
     target = tmp_path / "target"
     process, port = served(
