@@ -5,15 +5,23 @@ The same fields as in `manifest`, where they are described; a test keeps the two
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from increstore.errors import BackupChainBroken
 
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+GOT_MAX = 60
+"""Characters that are shown of what stands there instead."""
+
 Count = Annotated[int, Field(ge=0)]
-Hex16 = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+HEX16, HEX64 = r"^[0-9a-f]{16}$", r"^[0-9a-f]{64}$"
+Hex16 = Annotated[str, Field(pattern=HEX16)]
+Sha256 = Annotated[str, Field(pattern=HEX64)]
 
 
 class _Model(BaseModel):
@@ -76,8 +84,53 @@ def understood(raw: Any, where: str) -> dict[str, Any]:
     except ValidationError as error:
         raise BackupChainBroken(
             tuple(
-                f"{where}: {'.'.join(str(part) for part in problem['loc']) or 'manifest'}: "
-                f"{problem['msg']}"
+                f"{where}: {_place(problem['loc'])}: {_words(problem)}; the backup is damaged: "
+                "copy it again from its origin"
                 for problem in error.errors()
             )
         ) from error
+
+
+def _place(loc: tuple[int | str, ...]) -> str:
+    """`table shop/orders: files, item 2, rows`; positions in lists count from 1."""
+    of_table = loc[0] == "tables" and len(loc) > 1
+    rest = loc[2:] if of_table else loc
+    path = ", ".join(f"item {part + 1}" if isinstance(part, int) else part for part in rest)
+    return ": ".join(filter(None, [f"table {loc[1]}" if of_table else "", path]))
+
+
+def _words(problem: ErrorDetails) -> str:
+    kind = problem["type"]
+    if kind == "missing":
+        return "is missing"
+    if kind == "extra_forbidden":
+        return "is no field of a manifest"
+    context = problem.get("ctx", {})
+    if kind == "string_pattern_mismatch":
+        expected = _PATTERNS[context["pattern"]]
+    else:
+        expected = _EXPECTED[kind].format(**context) if kind in _EXPECTED else problem["msg"]
+    got = json.dumps(problem["input"])
+    return f"expected {expected}, got {got[:GOT_MAX]}{'..' if len(got) > GOT_MAX else ''}"
+
+
+_NUMBER = "a whole number"
+_EXPECTED = {
+    "int_type": _NUMBER,
+    "int_parsing": _NUMBER,
+    "int_parsing_size": _NUMBER,
+    "int_from_float": _NUMBER,
+    "finite_number": _NUMBER,
+    "greater_than_equal": "a number of at least {ge}",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "string_type": "a text",
+    "string_unicode": "a text",
+    "literal_error": "{expected}",
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+}
+"""By pydantic's type of problem."""
+_PATTERNS = {HEX16: "16 hex digits in lower case", HEX64: "64 hex digits in lower case"}

@@ -137,7 +137,7 @@ def test_other_files_and_folders_in_a_collection_are_left_alone(tmp_path):
         ("[]", "not a JSON object"),
         pytest.param("[" * 100_000, "not JSON", id="deep"),
         ('{"format": 2, "anything": 1}', "format 2 is newer than this program reads"),
-        ('{"format": 1}', "collection: Field required"),
+        ('{"format": 1}', "collection: is missing; the backup is damaged"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_is_told_when_the_chain_needs_it(tmp_path, text, complaint):
