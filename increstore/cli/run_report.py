@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from increstore.cli.words import counted
-from increstore.errors import ExitCode, IncrestoreError, UsageError
+from increstore.errors import ExitCode, IncrestoreError, StorageFailed, UsageError
 from increstore.proving.campaign import (
     FileReport,
     NotAlike,
@@ -70,10 +70,7 @@ def run_and_report(choices: RunChoices) -> ExitCode:
     started = time.monotonic()
     reports = [_run_plan(plan, choices) for plan in plans]
     faults = parity_faults(reports) if choices.mode == "all" else []
-    code = _conclude(choices, reports, faults, time.monotonic() - started)
-    if choices.junit is not None:
-        write_junit(choices.junit, reports)
-    return code
+    return _conclude(choices, reports, faults, time.monotonic() - started)
 
 
 def _plan(choices: RunChoices) -> list[Plan]:
@@ -241,14 +238,20 @@ def _conclude(
     for fault in faults:
         _say(f"parity: {fault.says}")
     code = _exit_code(failures, faults)
+    unwritten = _write_junit(choices.junit, reports)
+    if unwritten is not None and code is ExitCode.DONE:
+        code = unwritten.exit_code
     events = f", {moments:,} events" if moments else ""
     files = len({report.plan.path for report in reports})
     _say(
         f"{counted(runs, 'run')} of {counted(files, 'scenario')}: "
-        f"{'all green' if code is ExitCode.DONE else f'{len(failures)} failed'}"
+        f"{f'{len(failures)} failed' if failures or faults else 'all green'}"
+        f"{', but the JUnit file is not written' if unwritten else ''}"
         f"{f', {len(faults)} not alike in all modes' if faults else ''}"
         f" ({took_s:.1f} s{events})"
     )
+    if unwritten is not None:
+        _say(f"error: {unwritten}")
     commands = [wrong.replay_command() for wrong in failures[:1]]
     commands += [fault.replay_command() for fault in faults[:1]]
     if failures and choices.shrink:
@@ -256,10 +259,21 @@ def _conclude(
     elif choices.shrink:
         _say("nothing failed, so there is nothing to shrink")
     if choices.as_json:
-        click.echo(json.dumps(_summary(reports, faults, code, took_s)))
+        click.echo(json.dumps(_summary(reports, faults, code, took_s, unwritten)))
     if commands:
         _say(commands[0])
     return code
+
+
+def _write_junit(path: Path | None, reports: list[FileReport]) -> StorageFailed | None:
+    """Write it, when it was asked for; what went wrong, for how the runs ended is told as well."""
+    if path is None:
+        return None
+    try:
+        write_junit(path, reports)
+    except StorageFailed as error:
+        return error
+    return None
 
 
 def _exit_code(failures: list[Verdict], faults: list[NotAlike]) -> ExitCode:
@@ -271,7 +285,11 @@ def _exit_code(failures: list[Verdict], faults: list[NotAlike]) -> ExitCode:
 
 
 def _summary(
-    reports: list[FileReport], faults: list[NotAlike], code: ExitCode, took_s: float
+    reports: list[FileReport],
+    faults: list[NotAlike],
+    code: ExitCode,
+    took_s: float,
+    unwritten: StorageFailed | None,
 ) -> dict[str, Any]:
     return {
         "event": "summary",
@@ -279,6 +297,7 @@ def _summary(
         "failed": sum(len(report.failures) for report in reports),
         "not_alike": [fault.says for fault in faults],
         "seconds": round(took_s, 3),
+        "error": None if unwritten is None else str(unwritten),
         "exit_code": int(code),
     }
 

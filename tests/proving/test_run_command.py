@@ -8,7 +8,6 @@ from xml.etree import ElementTree as Xml
 import pytest
 from click.testing import CliRunner
 
-from increstore.cli.program import group
 from increstore.cli.replay import replay
 from increstore.cli.run import run
 from increstore.errors import JournalUnreadable, StorageFailed, UsageError
@@ -311,13 +310,17 @@ def test_two_results_do_not_go_into_one_file(tmp_path):
         typed(run, a_scenario_file(tmp_path), "--junit", out, "--journal", out)
 
 
-def test_a_junit_file_that_fills_the_disk_does_not_hide_how_the_runs_ended(tmp_path, capsys):
-    words = ["run", str(a_scenario_file(tmp_path, STALLS)), "--junit", "/dev/full"]
+@pytest.mark.parametrize(("more", "ended", "code"), [("", "all green", 4), (STALLS, "1 failed", 6)])
+def test_a_junit_file_that_fills_the_disk_is_told_with_how_the_runs_ended(
+    tmp_path, more, ended, code
+):
+    done = typed(run, a_scenario_file(tmp_path, more), "--junit", "/dev/full", "--json")
 
-    with pytest.raises(StorageFailed, match="No space left"):
-        group.main(words, standalone_mode=False)
-
-    assert "1 run of 1 scenario: 1 failed" in capsys.readouterr().err
+    *_, summary = map(json.loads, done.stdout.splitlines())
+    assert f"1 run of 1 scenario: {ended}, but the JUnit file is not written (" in done.stderr
+    assert "error: /dev/full: the JUnit file cannot be written (No space left" in done.stderr
+    assert (done.exit_code, summary["exit_code"]) == (code, code)
+    assert "No space left" in summary["error"]
 
 
 def test_shrink_has_nothing_to_do_when_all_is_green_and_says_so(tmp_path):
