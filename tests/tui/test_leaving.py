@@ -83,6 +83,24 @@ def test_the_screen_below_goes_on_while_it_is_waited_for():
     run(go())
 
 
+def test_a_tick_before_the_new_screen_has_its_parts_ends_nothing():
+    """A fortieth of a second is long enough for that, unless the machine is busy."""
+    engine = Lingering(LONG_S)
+
+    async def go():
+        async with dashboard(ThreadPlayback(engine)) as d:
+            await shown(d)
+            d.app.leave(0)
+            d.app.leave_when_ended()
+
+            assert "leaving: told" in await d.text()
+            engine.let_go.set()
+            while not d.app._has_left:
+                await d.tick()
+
+    run(go())
+
+
 def lingering_event():
     from tests.view.journals import an_event
 

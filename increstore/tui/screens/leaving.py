@@ -28,15 +28,17 @@ class LeavingScreen(ModalScreen[None]):
 
     def __init__(self, view: ClusterView) -> None:
         super().__init__()
-        self._first = leaving_text(view, 0.0)
+        self._text = leaving_text(view, 0.0)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="leaving"):
-            yield Static(self._first, id="leaving-text", markup=False)
+            yield Static(self._text, id="leaving-text", markup=False)
 
     def tell(self, view: ClusterView, waited_s: float) -> None:
         """Say it as it is now."""
-        self.query_one("#leaving-text", Static).update(leaving_text(view, waited_s))
+        self._text = leaving_text(view, waited_s)
+        for shows_it in self.query("#leaving-text").results(Static):  # None before `compose`.
+            shows_it.update(self._text)
 
 
 def leaving_text(view: ClusterView, waited_s: float) -> str:
