@@ -136,9 +136,11 @@ def restore_and_show(
     looks: Looks | None = None,
 ) -> int:
     """Restore with the display that fits; returns the exit code."""
+    from increstore.runtime.allocator import choose_one_allocator
     from increstore.runtime.spawn import WorkerNursery
     from increstore.runtime.threads import tune_threads
 
+    choose_one_allocator()
     tune_threads()
     workers = WorkerNursery()
     if request.on == "tcp":

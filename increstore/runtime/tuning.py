@@ -18,8 +18,8 @@ from increstore.runtime.threads import tune_threads
 BYTES_KEPT = 64 << 20
 """What may be kept free at the top of a heap; above what a step of the work lets go at once."""
 
-ARENAS_MAX = 2
-"""Each arena keeps pages of its own, and threads come and go: few of them keep little."""
+ARENAS_MAX = 1
+"""Each arena keeps pages of its own, and gives back a whole heap that is empty for a moment."""
 
 _M_TRIM_THRESHOLD = -1  # From glibc's <malloc.h>.
 _M_MMAP_THRESHOLD = -3
