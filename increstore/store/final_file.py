@@ -12,7 +12,7 @@ from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.files import make_directories, sync_directory
 from increstore.chain.merge import merge
 from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
-from increstore.store.past_cache import DirectFile
+from increstore.store.past_cache import BUFFER_BYTES, DirectFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _WRITE_ROWS = 65_536  # Values encoded in one go; the usual 1024 cost a tenth mo
 class FinalFile:
     """Writes final rows under a temporary name; what was written before stays until `finish`.
 
-    Memory: the rows of one row group, before and after encoding, and the buffer of a `DirectFile`.
+    Memory: the rows of one row group, before and after encoding, and three buffers on their way.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -41,7 +41,8 @@ class FinalFile:
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
         # Opened here and not by the writer: one that fails keeps its file, and the space that a
         # removed file takes, until the garbage collector comes.
-        self._sink: DirectFile | None = None
+        self._file: DirectFile | None = None
+        self._sink: pa.BufferedOutputStream | None = None
         self._writer: pq.ParquetWriter | None = None
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
@@ -59,9 +60,11 @@ class FinalFile:
         with told_as_storage_failed(self._path, "writing the final rows"):
             assert self._writer is not None
             assert self._sink is not None
+            assert self._file is not None
             self._writer.close()
-            size = self._sink.finish()
-            self._sink.close()
+            self._sink.flush()
+            size = self._file.finish()
+            self._file.close()
             self._temporary.replace(self._path)
             sync_directory(self._path.parent)
         return size
@@ -73,8 +76,8 @@ class FinalFile:
             if self._writer is not None:
                 self._writer.close()
         with contextlib.suppress(OSError):
-            if self._sink is not None:
-                self._sink.close()
+            if self._file is not None:
+                self._file.close()
         with told_as_storage_failed(self._temporary, "removing a part of the final rows"):
             self._temporary.unlink(missing_ok=True)
 
@@ -85,7 +88,10 @@ class FinalFile:
             if self._writer is None:
                 make_directories(self._path.parent)
                 deltas = _delta_columns(self._schema)
-                self._sink = DirectFile(self._temporary)
+                self._file = DirectFile(self._temporary)
+                # Of Arrow, so that its threads want the interpreter once a buffer, not every write.
+                raw = pa.PythonFile(self._file, mode="w")
+                self._sink = pa.BufferedOutputStream(raw, BUFFER_BYTES)
                 self._writer = pq.ParquetWriter(
                     self._sink,
                     self._schema,

@@ -2,8 +2,9 @@
 
 Rows that are written once and read by others later need no second copy in memory: filling fresh
 pages takes more processor time than encoding what goes into them, and throws out what the machine
-had kept. Direct writes take whole blocks from aligned memory, so bytes are gathered in a buffer;
-what is left at the end goes the usual way, as everything does on a file system that refuses.
+had kept. Direct writes take whole blocks from aligned memory, and last as long as the disk does: so
+bytes are gathered in one buffer while a thread writes the other. What is left at the end goes the
+usual way, as everything does on a file system that refuses.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import errno
 import mmap
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from increstore.protocol.messages import Payload
@@ -29,23 +32,34 @@ _REFUSALS = (errno.EINVAL, errno.ENOTSUP)
 class DirectFile:
     """A new file that is written from its start to its end, then closed; what Arrow calls a sink.
 
-    Memory: one buffer of `BUFFER_BYTES`. Every method raises OSError when the system refuses.
+    Memory: two buffers of `BUFFER_BYTES`. Methods raise OSError when the system refuses, `write`
+    perhaps one call later than the bytes that were refused.
     """
 
     def __init__(self, path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         self._handle, self._is_direct = _opened(path, flags)
         # A map of memory begins on a page, as direct writes want it.
-        self._buffer = memoryview(mmap.mmap(-1, BUFFER_BYTES))
+        self._gathered, self._written = (memoryview(mmap.mmap(-1, BUFFER_BYTES)) for _ in range(2))
         self._filled = 0
         self._length = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
         self.closed = False
 
     def write(self, content: Payload) -> int:
         """Add the bytes; how many. They are in the file after `finish`."""
+        if self.closed:  # Arrow empties its own buffer when it is collected, however late.
+            raise ValueError("write to a closed file")
         view = memoryview(content).cast("B")
-        for start in range(0, len(view), BUFFER_BYTES):
-            self._gather(view[start : start + BUFFER_BYTES])
+        start = 0
+        while start < len(view):
+            taken = min(len(view) - start, BUFFER_BYTES - self._filled)
+            self._gathered[self._filled : self._filled + taken] = view[start : start + taken]
+            start += taken
+            self._filled += taken
+            if self._filled == BUFFER_BYTES:
+                self._send()
         self._length += len(view)
         return len(view)
 
@@ -58,10 +72,11 @@ class DirectFile:
 
     def finish(self) -> int:
         """Write what is left and make the file durable; its length in bytes."""
+        self._wait()
         whole = self._filled - self._filled % BLOCK_BYTES
-        self._write(self._buffer[:whole])
+        self._write(self._gathered[:whole])
         self._be_usual()
-        self._write(self._buffer[whole : self._filled])
+        self._write(self._gathered[whole : self._filled])
         self._filled = 0
         handle = self._handle
         os.fsync(handle)
@@ -71,18 +86,19 @@ class DirectFile:
         """Close the file as it is; a second time does nothing."""
         if not self.closed:
             self.closed = True
+            self._thread.shutdown()
             os.close(self._handle)
 
-    def _gather(self, view: memoryview) -> None:
-        """Take at most a buffer's worth of bytes, writing when the buffer is full."""
-        taken = min(len(view), BUFFER_BYTES - self._filled)
-        self._buffer[self._filled : self._filled + taken] = view[:taken]
-        self._filled += taken
-        if self._filled == BUFFER_BYTES:
-            self._write(self._buffer)
-            rest = view[taken:]
-            self._buffer[: len(rest)] = rest
-            self._filled = len(rest)
+    def _send(self) -> None:
+        """Have the full buffer written, and gather in the other one."""
+        self._wait()
+        self._writing = self._thread.submit(self._write, self._gathered)
+        self._gathered, self._written = self._written, self._gathered
+        self._filled = 0
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
 
     def _write(self, view: memoryview) -> None:
         handle = self._handle

@@ -54,21 +54,29 @@ def test_an_earlier_file_of_the_name_is_replaced(tmp_path):
     assert path.read_bytes() == b"shorter"
 
 
-def test_whole_buffers_are_in_the_file_before_the_end(file, tmp_path):
-    content = some_bytes(BUFFER_BYTES + 1)
+def test_memory_holds_two_buffers_of_a_file_and_the_rest_is_in_it(file, tmp_path):
+    content = some_bytes(3 * BUFFER_BYTES + 1)
     file.write(content)
-    assert (tmp_path / "file").read_bytes() == content[:BUFFER_BYTES]
+    assert (tmp_path / "file").read_bytes()[: 2 * BUFFER_BYTES] == content[: 2 * BUFFER_BYTES]
 
 
 def test_a_full_disk_is_told_and_the_file_can_be_closed(file, tmp_path):
     most = BUFFER_BYTES + BLOCK_BYTES + 10  # Ends inside a block.
+    content = some_bytes(3 * BUFFER_BYTES)
     with a_disk_that_takes_files_up_to(most):
         with pytest.raises(OSError, match="too large") as refused:
-            file.write(some_bytes(2 * BUFFER_BYTES))
+            file.write(content)
         file.close()
         file.close()
     assert refused.value.errno == errno.EFBIG
-    assert (tmp_path / "file").read_bytes() == some_bytes(2 * BUFFER_BYTES)[:most]
+    assert (tmp_path / "file").read_bytes() == content[:most]
+
+
+def test_a_disk_that_is_full_for_the_last_bytes_is_told_at_the_end(file):
+    with a_disk_that_takes_files_up_to(BLOCK_BYTES):
+        file.write(some_bytes(BLOCK_BYTES + 1))
+        with pytest.raises(OSError, match="too large"):
+            file.finish()
 
 
 @pytest.mark.skipif(not DEVICE.exists(), reason="no device that refuses direct writes is here")
@@ -77,8 +85,9 @@ def test_what_refuses_direct_writes_is_written_the_usual_way():
         os.open(DEVICE, os.O_WRONLY | os.O_DIRECT)
     file = DirectFile(DEVICE)
     try:
+        file.write(some_bytes(BUFFER_BYTES))
         with pytest.raises(OSError, match="No space left") as refused:
-            file.write(some_bytes(BUFFER_BYTES))
+            file.finish()
     finally:
         file.close()
     assert refused.value.errno == errno.ENOSPC
