@@ -19,7 +19,7 @@ import click
 from increstore import __version__
 from increstore.cli.streams import is_fault_of_output, leave_stdout, open_closed_streams, tell
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
-from increstore.stops import end_stopped, interrupt_when_told
+from increstore.stops import end_process, end_stopped, interrupt_when_told
 
 _COMMANDS = (
     "demo", "backup", "chain", "restore", "verify", "run", "watch", "replay", "check", "explore",
@@ -126,11 +126,10 @@ def _unexpected(error: Exception) -> ExitCode:
 
 
 def _leave(code: int) -> NoReturn:
-    """End the process at once: what must last is synced, and taking modules down costs 60 ms."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    os._exit(code)
+    end_process(code)
 
 
 def show_error(error: IncrestoreError) -> None:

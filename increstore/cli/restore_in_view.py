@@ -11,7 +11,7 @@ import click
 
 from increstore.cli.restore import exit_code_of, prepare_early
 from increstore.cli.serving import serving
-from increstore.errors import ExitCode, UsageError
+from increstore.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,7 +190,7 @@ def _in_dashboard(started: Started, journal: Journal, broadcast: Broadcast | Non
     playback = ThreadPlayback(started.engine)
 
     def show() -> float:
-        codes.append(open_dashboard(playback, code_at_once=ExitCode.PAUSED))
+        codes.append(open_dashboard(playback, goes_on=True))
         return playback.ran_s
 
     code = _summarized(started, show)

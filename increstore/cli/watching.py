@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import increstore
 from increstore.cli.streams import tell
 from increstore.errors import ExitCode, IncrestoreError, UsageError
+from increstore.stops import end_process
 from increstore.tui.look import Look
 
 if TYPE_CHECKING:
@@ -148,17 +149,17 @@ def open_dashboard(
     *,
     is_ascii: bool = False,
     theme: str = "dark",
-    code_at_once: int = ExitCode.DONE,
+    goes_on: bool = False,
 ) -> int:
     """Show this source until the person leaves; returns the exit code.
 
-    `code_at_once`: that of the process when the person does not wait for the engine.
+    `goes_on`: whether the same command goes on where an engine was that was not waited for.
 
     Raises: what the source failed with, once the terminal is back.
     """
     require_terminal()
     look = Look.here(is_ascii=is_ascii, theme=theme)
-    code, _ = _show(playback, look, code_at_once=code_at_once)
+    code, _ = _show(playback, look, goes_on=goes_on)
     return code
 
 
@@ -167,7 +168,7 @@ def _show(
     look: Look,
     *,
     can_go_back: bool = False,
-    code_at_once: int = ExitCode.DONE,
+    goes_on: bool = False,
 ) -> tuple[int, bool]:
     """The exit code, and whether the person wants to go back to the list."""
     from increstore.tui.app import WatchApp
@@ -184,17 +185,20 @@ def _show(
     finally:
         playback.stop()  # However it ended; what was stopped already stays so.
         if app.is_abandoned:
-            _end_at_once(app.return_code or code_at_once)
+            _end_at_once(app.return_code, goes_on=goes_on)
     return _code_of(app), app.goes_back
 
 
-def _end_at_once(code: int) -> NoReturn:
+def _end_at_once(code: int | None, *, goes_on: bool) -> NoReturn:
     """End while the engine does: nothing may be closed under it, so nothing is.
 
     The kernel takes back the lock and the workers' sockets, as after `kill -9`.
     """
-    tell("left at once; what was durable stays, and the same command goes on")
-    os._exit(code)
+    if goes_on:
+        tell("left at once; what was durable stays, and the same command goes on")
+        end_process(code or ExitCode.PAUSED)
+    tell("left at once; the run has ended with it, and what it made is gone")
+    end_process(code or ExitCode.DONE)
 
 
 def _code_of(app: WatchApp | PickerApp) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import secrets
 import shutil
@@ -10,10 +9,13 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from increstore.stops import at_the_end
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PREFIX = "increstore-run-"
+TRIES_MAX = 100
 
 _made: set[Path] = set()
 
@@ -32,10 +34,16 @@ def run_folder() -> Iterator[Path]:
 
 
 def remove_left_folders() -> None:
-    """Remove those whose own removal was interrupted."""
+    """Remove those whose own removal was interrupted, or has not come.
+
+    A run that goes on in another thread may write while its folder is removed.
+    """
     for folder in tuple(_made):
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(TRIES_MAX):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
         _made.discard(folder)
 
 
-atexit.register(remove_left_folders)
+at_the_end(remove_left_folders)

@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from threading import Timer
 from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
-from increstore.stops import STOP_SIGNALS
+from increstore.stops import STOP_SIGNALS, end_process
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -40,7 +39,7 @@ def end_for_sure(code: int, after_s: float = HANG_UP_S) -> None:
     Textual's writing thread dies with the terminal, and what is written then may wait for ever for
     room in its queue. The engine has been stopped before, and there is nobody left to be told.
     """
-    watchdog = Timer(after_s, os._exit, (code,))
+    watchdog = Timer(after_s, end_process, (code,))
     watchdog.daemon = True
     watchdog.start()
 

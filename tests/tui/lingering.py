@@ -1,12 +1,15 @@
-"""`python -m tests.tui.lingering SECONDS`: a dashboard over an engine that is slow to end."""
+"""`python -m tests.tui.lingering SECONDS [scenario]`: a dashboard over an engine slow to end."""
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import sys
 import threading
 
 from increstore.cli.streams import tell
 from increstore.cli.watching import open_dashboard
+from increstore.proving.folders import run_folder
 from increstore.tui.playback import seam
 from increstore.tui.playback.threaded import ThreadPlayback
 from tests.tui.test_overview import planned
@@ -40,8 +43,24 @@ class Lingering:
         return seam.cannot(command, "it only lingers")
 
 
+class LingeringScenario(Lingering):
+    """Writes on and on into the folder of its run."""
+
+    def run(self, put):
+        with run_folder() as folder:
+            threading.Thread(target=self.write, args=(folder,), daemon=True).start()
+            return super().run(put)
+
+    def write(self, folder):
+        while not self.let_go.wait(0.0001):
+            with contextlib.suppress(FileNotFoundError):
+                (folder / secrets.token_hex(4)).write_text("of a run", encoding="utf-8")
+
+
 def main() -> int:
-    code = open_dashboard(ThreadPlayback(Lingering(float(sys.argv[1]))), code_at_once=7)
+    is_scenario = "scenario" in sys.argv
+    kind = LingeringScenario if is_scenario else Lingering
+    code = open_dashboard(ThreadPlayback(kind(float(sys.argv[1]))), goes_on=not is_scenario)
     tell("the engine has ended")  # Perhaps to nobody: the terminal may be gone.
     return code
 

@@ -121,6 +121,31 @@ def test_a_second_ctrl_c_gives_the_terminal_back_and_ends_with_the_code_of_a_pau
         assert "the engine has ended" not in terminal.after
 
 
+def test_a_scenario_that_is_left_at_once_leaves_no_folder_behind(tmp_path):
+    with Terminal("tests.tui.lingering", str(LONG_S), "scenario", TMPDIR=str(tmp_path)) as terminal:
+        terminal.wait_for("finalizing")
+        assert list(tmp_path.iterdir())
+        terminal.press("q")
+        terminal.wait_for("leaving: told")
+        terminal.press("q")
+
+        assert terminal.ends() == 0
+        assert "left at once; the run has ended with it" in terminal.after
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("mode", ["memory", "tcp"])
+def test_leaving_a_scenario_on_real_nodes_leaves_no_folder_behind(tmp_path, mode):
+    words = ["increstore", "watch", "scenarios/slow_target.toml", "--on", mode]
+    with Terminal(*words, TMPDIR=str(tmp_path)) as terminal:
+        terminal.wait_for("inc1")
+        assert list(tmp_path.iterdir())
+        terminal.press("qq")
+
+        assert terminal.ends() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_engine_that_ends_soon_is_waited_for():
     with Terminal("tests.tui.lingering", "0.5") as terminal:
         terminal.wait_for("finalizing")

@@ -5,10 +5,9 @@ What a person does is done inside the run, by the same director that plays a sce
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from increstore.proving.folders import run_folder
 from increstore.proving.real import expected_rows, run_real
 from increstore.proving.verdict import find_failure
 from increstore.runtime.control import Reins
@@ -27,6 +26,7 @@ from increstore.tui.playback.saving import save, scenario_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from increstore.journal import JournalEvent
     from increstore.proving.commands import Commands
@@ -169,12 +169,12 @@ class ScenarioEngine(Drilled):
 
     def run(self, put: Callable[[JournalEvent], None]) -> str:
         self.tell(put)
-        with tempfile.TemporaryDirectory(prefix="increstore-watch-") as folder:
+        with run_folder() as folder:
             outcome = self.outcome = run_real(
                 self._scenario,
                 self._seed,
                 self._mode,
-                Path(folder),
+                folder,
                 base=self._base,
                 onlooker=self,
                 limit_s=NO_LIMIT_S,
