@@ -10,17 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.names import check_table_names
 from increstore.chain.schema import OP_COLUMN, SET_COLUMN, schema_step
-from increstore.chain.snapshot import Snapshot, TableRules, read_snapshot
+from increstore.chain.snapshot import read_snapshot
+from increstore.chain.spool import Backlog, Spool, SpoolLimits
 from increstore.chain.state import differences, state_rows
+from increstore.chain.table_rules import TableRules
 from increstore.chain.validate import require_valid
-from increstore.chain.writer import BackupWriter, FileLimits, State, TableChanges
+from increstore.chain.writer import BackupWriter, FileLimits, StateCounter, TableChanges
 from increstore.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from increstore.chain.collection import BackupChain
     from increstore.chain.manifest import Manifest
+    from increstore.chain.schema import TableSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ def backup_full(
     *,
     taken_at: datetime | None = None,
     limits: FileLimits | None = None,
+    memory: SpoolLimits | None = None,
 ) -> Manifest:
     """Begin a new chain in the collection, which is created when missing.
 
-    `taken_at` (None: now) is what the backup's name tells; `limits` is where files end.
+    `taken_at` (None: now) is what the backup's name tells; `limits` is where files end, and
+    `memory` how much of a table is held at once.
 
     Raises: UsageError, SnapshotRefused, StorageFailed; then no backup was added.
     """
@@ -62,9 +66,10 @@ def backup_full(
     with BackupWriter(collection, "full", taken_at) as writer:
         for source in sources:
             rules = TableRules(source.key or (), None, source.types)
-            snapshot = read_snapshot(source.path, rules)
-            changes = TableChanges("full", snapshot.schema, snapshot.batches)
-            writer.add(source.table, changes, limits)
+            with writer.spool(memory) as spool:
+                snapshot = read_snapshot(source.path, rules, spool)
+                changes = TableChanges("full", snapshot.schema, snapshot.batches())
+                writer.add(source.table, changes, limits)
     assert writer.manifest is not None
     return writer.manifest
 
@@ -75,6 +80,7 @@ def backup_incremental(
     *,
     taken_at: datetime | None = None,
     limits: FileLimits | None = None,
+    memory: SpoolLimits | None = None,
 ) -> Manifest:
     """Add what changed since the last backup of the collection's last chain.
 
@@ -87,9 +93,10 @@ def backup_incremental(
         # Checksums would read the whole chain twice: the state's digest tells the same.
         require_valid(chain, checksums=False)
         for source in sources:
-            changes = _changes_of(chain, source)
-            if changes is not None:
-                writer.add(source.table, changes, limits)
+            with writer.spool(memory) as spool:
+                changes = _changes_of(chain, source, spool)
+                if changes is not None:
+                    writer.add(source.table, changes, limits)
     assert writer.manifest is not None
     return writer.manifest
 
@@ -104,25 +111,47 @@ def _check_sources(sources: Sequence[TableSource]) -> None:
             raise UsageError(f"table {name!r} is given twice")
 
 
-def _changes_of(chain: BackupChain, source: TableSource) -> TableChanges | None:
+def _changes_of(chain: BackupChain, source: TableSource, spool: Spool) -> TableChanges | None:
     """What the snapshot changes in the chain's state; None when nothing."""
     rules = _remembered_rules(chain, source)
     assert rules.remembered is not None
-    snapshot = read_snapshot(source.path, rules)
-    where = f"{source.path}: table {source.table!r}"
-    step = schema_step(rules.remembered, snapshot.schema, where)
-    old = state_rows(chain, source.table)
-    batches = list(differences(old, snapshot.batches, snapshot.schema))
-    if not batches and not step:
+    snapshot = read_snapshot(source.path, rules, spool)
+    schema = snapshot.schema
+    step = schema_step(rules.remembered, schema, f"{source.path}: table {source.table!r}")
+    counter = StateCounter(schema)
+    changes = _Changes(spool, schema)
+    old = state_rows(chain, source.table, spool)
+    for batch in differences(old, counter.watch(snapshot.batches()), schema):
+        changes.add(batch)
+    if changes.is_empty and not step:
         return None
     return TableChanges(
         change="changes",
-        schema=snapshot.schema,
-        batches=batches,
-        state=_state_of(snapshot),
-        has_op=any(OP_COLUMN in batch.schema.names for batch in batches),
-        has_set=any(SET_COLUMN in batch.schema.names for batch in batches),
+        schema=schema,
+        batches=changes.batches(),
+        state=counter.state,
+        has_op=changes.has_op,
+        has_set=changes.has_set,
     )
+
+
+class _Changes:
+    """The changes of one table, which wait until it is known which columns their files have."""
+
+    def __init__(self, spool: Spool, schema: TableSchema) -> None:
+        self._backlog = Backlog(spool, schema.key)
+        self.is_empty = True
+        self.has_op = False
+        self.has_set = False
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.is_empty = False
+        self.has_op |= OP_COLUMN in batch.schema.names
+        self.has_set |= SET_COLUMN in batch.schema.names
+        self._backlog.add(batch)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        return self._backlog.batches()
 
 
 def _remembered_rules(chain: BackupChain, source: TableSource) -> TableRules:
@@ -140,8 +169,3 @@ def _remembered_rules(chain: BackupChain, source: TableSource) -> TableRules:
             "new full backup"
         )
     return TableRules(remembered.key, remembered, source.types)
-
-
-def _state_of(snapshot: Snapshot) -> State:
-    digest = sum(rows_digest(batch, snapshot.schema) for batch in snapshot.batches)
-    return State(snapshot.rows, digest & DIGEST_MASK)

@@ -1,95 +1,72 @@
-"""Putting the rows of a whole table into key order, in memory, without a Python object per row."""
+"""Putting rows into key order, without a Python object per row."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from increstore.chain.keys import OrderFault, order_fault, show_key
+from increstore.chain.key_groups import Positions, group_by_key
+from increstore.chain.keys import adjacent_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Sequence
 
     from increstore.chain.schema import TableSchema
 
-BATCH_ROWS_MAX = 65_536
-BATCH_BYTES_AIM = 64 << 20
-# One Arrow text array holds less than this; beyond it the 64-bit layout is needed.
-SMALL_LAYOUT_BYTES_MAX = 2**31 - 1
+
+class DoubledKey(Exception):
+    """Several rows have one key: `key` is that of the first of them in key order, as one row."""
+
+    def __init__(self, key: pa.RecordBatch) -> None:
+        self.key = key
+        super().__init__("a key comes twice")
 
 
-class KeyFault(Exception):
-    """A key that is NULL, or that several rows have; `rows` are theirs, from 0, as given."""
+def sorted_rows(portions: list[pa.Table], schema: TableSchema) -> pa.RecordBatch:
+    """All rows by ascending key. `portions`, of the columns of `schema`, are used up.
 
-    def __init__(self, fault: OrderFault, rows: tuple[int, ...]) -> None:
-        self.rows = rows
-        what = "is NULL" if fault.kind == "null" else "comes twice"
-        super().__init__(f"{show_key(fault.key)} {what}")
-
-
-def sorted_batches(
-    columns: dict[str, pa.ChunkedArray], schema: TableSchema
-) -> Iterator[pa.RecordBatch]:
-    """The rows by ascending key, in batches of a bounded number of rows and, roughly, bytes.
-
-    `columns`, by name in the order of `schema`, are used up: each is let go once it is in order.
-
-    Memory: the rows once, one column twice, and the batch that is given.
-    Raises: KeyFault before the first batch when a key is NULL or doubled.
+    At least one row; no key is NULL. Memory: the rows once, and one column twice.
+    Raises: DoubledKey.
     """
-    order = _order_of({name: columns[name] for name in schema.key}, schema)
-    rows = pa.table({name: _in_order(columns.pop(name), order) for name in tuple(columns)})
-    step = _batch_rows(rows)
-    for start in range(0, rows.num_rows, step):
-        yield _one_batch(rows.slice(start, step)).cast(schema.arrow())
+    table = pa.concat_tables(portions)
+    portions.clear()
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    del table
+    order = _order_of([columns[name].combine_chunks() for name in schema.key], schema)
+    arrays = []
+    for name in schema.names:
+        whole = columns.pop(name).combine_chunks()
+        arrays.append(whole if order is None else whole.take(order))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema.arrow())
 
 
-def _order_of(columns: dict[str, pa.ChunkedArray], schema: TableSchema) -> pa.Array | None:
+def united(parts: Sequence[pa.RecordBatch], schema: TableSchema) -> pa.RecordBatch:
+    """The rows of `parts`, each of them sorted, by ascending key. Raises: DoubledKey."""
+    if len(parts) == 1:
+        return parts[0]
+    rows = pa.concat_batches(parts)
+    order = _order_of([rows.column(name) for name in schema.key], schema)
+    return rows if order is None else rows.take(order)
+
+
+def _order_of(keys: list[pa.Array], schema: TableSchema) -> pa.Array | None:
     """The positions of the rows by ascending key; None when that is their order already."""
-    keys = _one_batch(pa.table(columns))
-    fault = order_fault(keys, schema.key, None)
-    if fault is None:
+    rises, _ = adjacent_order(pa.RecordBatch.from_arrays(keys, names=list(schema.key)), schema.key)
+    if rises.all():
         return None
-    if fault.kind == "null":
-        raise KeyFault(fault, (fault.row,))
-    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in schema.key])
-    _refuse_doubled(keys, schema, order)
-    return order
+    groups = group_by_key(keys)
+    if len(groups.ends) < len(groups.order):
+        raise DoubledKey(_key_at(keys, _first_doubled(groups.order, groups.sizes), schema))
+    return pa.array(groups.order)
 
 
-def _in_order(column: pa.ChunkedArray, order: pa.Array | None) -> pa.Array:
-    """The whole column as one array; text too large for one takes the 64-bit layout."""
-    whole = _one_batch(pa.table({"values": column})).column("values")
-    return whole if order is None else whole.take(order)
+def _first_doubled(order: Positions, sizes: Positions) -> int:
+    """The position of a row of the first key that has several."""
+    # Before it every key has one row, so it is as many rows into the order as it is keys.
+    return int(order[np.argmax(sizes > 1)])
 
 
-def _refuse_doubled(keys: pa.RecordBatch, schema: TableSchema, order: pa.Array) -> None:
-    fault = order_fault(keys.take(order), schema.key, None)
-    if fault is not None:
-        assert fault.kind == "duplicate", fault
-        raise KeyFault(fault, (order[fault.row - 1].as_py(), order[fault.row].as_py()))
-
-
-def _batch_rows(rows: pa.Table) -> int:
-    row_bytes: int = max(1, rows.nbytes // max(1, rows.num_rows))
-    return max(1, min(BATCH_ROWS_MAX, BATCH_BYTES_AIM // row_bytes))
-
-
-def _one_batch(rows: pa.Table) -> pa.RecordBatch:
-    """The rows as one contiguous batch; text too large for one array takes the 64-bit layout."""
-    fields = [_wide_enough(rows.column(field.name), field) for field in rows.schema]
-    table = rows.cast(pa.schema(fields)).combine_chunks()
-    batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
-def _wide_enough(column: pa.ChunkedArray, field: pa.Field) -> pa.Field:
-    if column.nbytes <= SMALL_LAYOUT_BYTES_MAX:
-        return field
-    if pa.types.is_string(field.type):
-        return field.with_type(pa.large_string())
-    if pa.types.is_binary(field.type):
-        return field.with_type(pa.large_binary())
-    return field
+def _key_at(keys: list[pa.Array], row: int, schema: TableSchema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([key.slice(row, 1) for key in keys], names=list(schema.key))

@@ -66,9 +66,12 @@ def _remove_leftovers(collection: Path) -> None:
 
 
 @contextlib.contextmanager
-def partial_folder(collection: Path) -> Iterator[Path]:
-    """A new hidden folder to build a backup in; gone afterwards unless it was published."""
-    folder = collection / f".backup{PARTIAL_MARK}{secrets.token_hex(4)}"
+def partial_folder(collection: Path, what: str = "backup") -> Iterator[Path]:
+    """A new hidden folder to build a backup in; gone afterwards unless it was published.
+
+    `what` is the first part of its name: also what is only of use meanwhile lies in such a folder.
+    """
+    folder = collection / f".{what}{PARTIAL_MARK}{secrets.token_hex(4)}"
     with told_as_storage_failed(folder, "creating"):
         folder.mkdir()
     try:

@@ -13,22 +13,29 @@ from increstore.chain.layout import FoldLayout, align
 from increstore.chain.merge import merge
 from increstore.chain.page_runs import page_runs, plan_of
 from increstore.chain.reader import load_page
+from increstore.chain.runs import RunLevels
+from increstore.chain.spool import Run, Spool
 from increstore.errors import BackupChainBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from increstore.chain.collection import BackupChain
+    from increstore.chain.merge import SortedBatch
     from increstore.chain.plan import Page, TableStep
     from increstore.chain.schema import TableSchema
 
 
-def state_rows(chain: BackupChain, table: str) -> Iterator[pa.RecordBatch]:
+STATE_RUNS_MAX = 16
+"""Backups of which a row group is held; a longer chain is folded into runs in the spool first."""
+
+
+def state_rows(chain: BackupChain, table: str, spool: Spool) -> Iterator[pa.RecordBatch]:
     """The rows of `table` after the last backup of a valid chain, sorted by key.
 
-    Memory: about one row group of every backup of the chain.
+    Memory: about one row group of `STATE_RUNS_MAX` backups, and a slice of their merge.
     Raises: BackupChainBroken when a file is damaged, or the rows are not those the last manifest
-    promises (known only after the last batch); OSError.
+    promises (known only after the last batch); StorageFailed; OSError.
     """
     plan = plan_of(chain, table)
     layout = FoldLayout(plan.final, plan.column_since)
@@ -37,7 +44,7 @@ def state_rows(chain: BackupChain, table: str) -> Iterator[pa.RecordBatch]:
         return align(load_page(step, page), step.incremental, layout)
 
     rows = digest = 0
-    for batch in merge(page_runs(plan, read), layout, as_rows=True):
+    for batch in merge(_few_runs(page_runs(plan, read), layout, spool), layout, as_rows=True):
         rows += batch.num_rows
         digest += rows_digest(batch, plan.final)
         yield batch
@@ -47,6 +54,20 @@ def state_rows(chain: BackupChain, table: str) -> Iterator[pa.RecordBatch]:
             f"{digest & DIGEST_MASK:016x} (expected {plan.rows:,} rows with {plan.digest:016x}); "
             "run `increstore chain` to find the damaged file"
         )
+
+
+def _few_runs(
+    runs: Sequence[Sequence[SortedBatch]], layout: FoldLayout, spool: Spool
+) -> list[Sequence[SortedBatch]]:
+    """The same changes, oldest first. The full backup, which is large, is left as it is."""
+
+    def merged(some: list[Run]) -> Iterator[pa.RecordBatch]:
+        return merge([run.batches for run in some], layout, as_rows=False)
+
+    levels = RunLevels(spool, layout.schema.key, STATE_RUNS_MAX, merged)
+    for run in runs[1:]:
+        levels.add(Run(run))
+    return [*runs[:1], *(run.batches for run in levels.runs)]
 
 
 def differences(

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from increstore.chain.changes import Op
 from increstore.chain.data_file import DataFile, refuse_types_parquet_changes
 from increstore.chain.keys import Key, key_of_row, order_fault, show_key
+from increstore.chain.pieces import pieces
 from increstore.chain.schema import OP_COLUMN, SET_COLUMN, TableSchema
 from increstore.errors import LocalProtocolError, SnapshotRefused
 
@@ -95,7 +96,7 @@ class TableWriter:
         batch = _in_form(batch, self._arrow)
         self._check_order(batch)
         self._count(batch)
-        for piece in _pieces(batch, self._limits.group_bytes_aim // 4, self._schema):
+        for piece in _small_pieces(batch, self._limits.group_bytes_aim // 4, self._schema):
             self._append(piece)
 
     def _check_order(self, batch: pa.RecordBatch) -> None:
@@ -213,17 +214,15 @@ def _redeclared(column: pa.StructArray, kind: pa.DataType) -> pa.Array:
     return pa.StructArray.from_arrays(flags, fields=list(kind), mask=column.is_null())
 
 
-def _pieces(batch: pa.RecordBatch, bytes_max: int, schema: TableSchema) -> Iterator[pa.RecordBatch]:
-    """The batch in halves of halves until each takes at most `bytes_max`, or is one row."""
-    if batch.nbytes <= bytes_max or batch.num_rows == 1:
-        if batch.nbytes > ROW_BYTES_MAX:
+def _small_pieces(
+    batch: pa.RecordBatch, bytes_max: int, schema: TableSchema
+) -> Iterator[pa.RecordBatch]:
+    """Raises: SnapshotRefused for a row that is too long."""
+    for piece in pieces(batch, bytes_max):
+        if piece.nbytes > ROW_BYTES_MAX:
             raise SnapshotRefused(
-                f"the row with key {show_key(key_of_row(batch, schema.key, 0))} takes "
-                f"{batch.nbytes / 1e6:,.0f} MB (a row may take {ROW_BYTES_MAX / 1e6:,.0f} MB); "
+                f"the row with key {show_key(key_of_row(piece, schema.key, 0))} takes "
+                f"{piece.nbytes / 1e6:,.0f} MB (a row may take {ROW_BYTES_MAX / 1e6:,.0f} MB); "
                 "keep such values outside the table"
             )
-        yield batch
-        return
-    half = batch.num_rows // 2
-    yield from _pieces(batch.slice(0, half), bytes_max, schema)
-    yield from _pieces(batch.slice(half), bytes_max, schema)
+        yield piece

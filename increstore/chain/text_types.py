@@ -40,15 +40,55 @@ class Unfit(Exception):
     value: str
 
 
-def guess_type(text: pa.ChunkedArray, *, is_key: bool) -> pa.DataType:
-    """The type of a column of text; text when there is no value, or any doubt."""
-    values = _values_of(text)
-    if len(values) == 0:
-        return pa.string()
-    for pattern, kind in _LADDER[:1] if is_key else _LADDER:
-        if _all_match(values.slice(0, SAMPLE_ROWS), pattern) and _all_match(values, pattern):
-            return kind if _keeps_values(values, kind) else pa.string()
-    return pa.string()
+class TypeGuess:
+    """The type of a column of text that is shown part by part: what all its values plainly are.
+
+    The answer does not depend on where the parts end. It is text before there is a value, and for
+    good after any doubt.
+    """
+
+    def __init__(self, *, is_key: bool) -> None:
+        self._ladder = _LADDER[:1] if is_key else _LADDER
+        self._kind: pa.DataType | None = None
+        self._is_text = False
+        self._has_long_integer = False
+
+    @property
+    def type(self) -> pa.DataType:
+        return pa.string() if self._is_text or self._kind is None else self._kind
+
+    def watch(self, text: pa.ChunkedArray) -> None:
+        """Take the next part into account."""
+        if self._is_text:
+            return
+        values = _values_of(text)
+        if len(values) == 0:
+            return
+        self._kind = self._kind_with(values)
+        self._is_text = self._kind is None or not self._keeps(values, self._kind)
+
+    def _kind_with(self, values: pa.ChunkedArray) -> pa.DataType | None:
+        """The first kind that `values` and those before are written as."""
+        for pattern, kind in self._ladder:
+            if self._may_become(kind) and _all_match(values, pattern):
+                return kind
+        return None
+
+    def _may_become(self, kind: pa.DataType) -> bool:
+        """Integers are also written as numbers; else no text is of two kinds."""
+        return self._kind in (None, kind) or (self._kind, kind) == (pa.int64(), pa.float64())
+
+    def _keeps(self, values: pa.ChunkedArray, kind: pa.DataType) -> bool:
+        """Whether no value, nor one of those before, changes by becoming `kind`."""
+        try:
+            found = _cast(values, kind)
+        except pa.ArrowInvalid:
+            return False  # Such as an integer beyond 64 bits, 30 February, or 1e400.
+        if kind == pa.int64():
+            self._has_long_integer |= _has_long_integer(found)
+        if kind == pa.float64():
+            return not (self._has_long_integer or _any_match(values, _LONG_NUMBER))
+        return True
 
 
 def _values_of(text: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -57,17 +97,21 @@ def _values_of(text: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _all_match(values: pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(values, pattern)).as_py())
+    """The beginning is looked at first, since most patterns fail at once or never."""
+    return all(
+        pc.all(pc.match_substring_regex(part, pattern)).as_py()
+        for part in (values.slice(0, SAMPLE_ROWS), values)
+    )
 
 
-def _keeps_values(values: pa.ChunkedArray, kind: pa.DataType) -> bool:
-    if kind == pa.float64() and pc.any(pc.match_substring_regex(values, _LONG_NUMBER)).as_py():
-        return False
-    try:
-        _cast(values, kind)
-    except pa.ArrowInvalid:
-        return False  # Such as an integer beyond 64 bits, 30 February, or 1e400.
-    return True
+def _any_match(values: pa.ChunkedArray, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(values, pattern)).as_py())
+
+
+def _has_long_integer(integers: pa.ChunkedArray) -> bool:
+    """Whether one is long by `_LONG_NUMBER`: has 17 digits or more."""
+    limits = pc.min_max(integers)
+    return bool(max(limits["max"].as_py(), -limits["min"].as_py()) >= 10**16)
 
 
 def convert(text: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:

@@ -7,7 +7,7 @@ from snapshots of tables.
 from __future__ import annotations
 
 import secrets
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from increstore.chain.collection import BackupChain, Collection
 from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.manifest import FORMAT, MANIFEST_NAME, ColumnEntry, Manifest, TableEntry
 from increstore.chain.names import Kind, check_table_names, next_backup_name
+from increstore.chain.spool import Spool, SpoolLimits
 from increstore.chain.staging import locked, partial_folder, publish, write_durably
 from increstore.chain.table_writer import FileLimits, TableWriter
 from increstore.errors import LocalProtocolError
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
 
     from increstore.chain.schema import TableSchema
 
-__all__ = ["BackupWriter", "FileLimits", "State", "TableChanges", "TableWriter", "write_backup"]
+__all__ = [
+    "BackupWriter",
+    "FileLimits",
+    "State",
+    "StateCounter",
+    "TableChanges",
+    "TableWriter",
+    "write_backup",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,15 @@ class BackupWriter:
             if kind is None:
                 self._publish()
 
+    @contextmanager
+    def spool(self, limits: SpoolLimits | None = None) -> Iterator[Spool]:
+        """Room on the collection's disk for what does not fit into memory; gone after the block.
+
+        Raises: StorageFailed.
+        """
+        with partial_folder(self._path, "spool") as folder:
+            yield Spool(folder, limits)
+
     def add(self, table: str, changes: TableChanges, limits: FileLimits | None = None) -> None:
         """Write one table of the backup; consumes `changes.batches`.
 
@@ -110,7 +128,9 @@ class BackupWriter:
         check_table_names([*self._tables, table])
         if table in self._tables or (changes.change == "full") != (self._kind == "full"):
             raise LocalProtocolError(f"table {table!r}: {changes.change} in a {self._kind} backup")
-        counter = _StateCounter(changes)
+        if changes.state is None and self._kind != "full":
+            raise LocalProtocolError("the state after an incremental cannot be counted: give it")
+        counter = StateCounter(changes.schema)
         with TableWriter(
             self._folder / table,
             changes.schema,
@@ -118,9 +138,10 @@ class BackupWriter:
             has_set=changes.has_set,
             limits=limits,
         ) as writer:
-            for batch in counter.watch(changes.batches):
+            given = changes.state is not None
+            for batch in changes.batches if given else counter.watch(changes.batches):
                 writer.write(batch)
-        self._tables[table] = _table_entry(changes, writer, counter.state)
+        self._tables[table] = _table_entry(changes, writer, changes.state or counter.state)
 
     def _publish(self) -> None:
         """Write the manifest, then give the backup its name."""
@@ -183,26 +204,23 @@ def _in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-class _StateCounter:
-    """Counts the state of a full backup while its rows go by, unless it is given."""
+class StateCounter:
+    """Counts the state of a table while its rows go by."""
 
-    def __init__(self, changes: TableChanges) -> None:
-        if changes.state is None and changes.change != "full":
-            raise LocalProtocolError("the state after an incremental cannot be counted: give it")
-        self._changes = changes
+    def __init__(self, schema: TableSchema) -> None:
+        self._schema = schema
         self._rows = 0
         self._digest = 0
 
     def watch(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            if self._changes.state is None:
-                self._rows += batch.num_rows
-                self._digest += rows_digest(batch, self._changes.schema)
+            self._rows += batch.num_rows
+            self._digest += rows_digest(batch, self._schema)
             yield batch
 
     @property
     def state(self) -> State:
-        return self._changes.state or State(self._rows, self._digest & DIGEST_MASK)
+        return State(self._rows, self._digest & DIGEST_MASK)
 
 
 def _table_entry(changes: TableChanges, writer: TableWriter, state: State) -> TableEntry:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 
 from increstore.chain.backup import TableSource, backup_full, backup_incremental
-from increstore.chain.collection import Backup, Collection
+from increstore.chain.collection import Backup, BackupChain, Collection
 from increstore.chain.manifest import MANIFEST_NAME, Manifest
+from increstore.chain.spool import Spool
 from increstore.chain.state import state_rows
+
+
+def state_batches(chain: BackupChain, table: str) -> list[pa.RecordBatch]:
+    """The rows of `table` after the last backup of the chain."""
+    with tempfile.TemporaryDirectory() as folder:
+        return list(state_rows(chain, table, Spool(Path(folder))))
 
 
 class Shop:
@@ -45,7 +53,7 @@ class Shop:
         return Collection.open(self.path)
 
     def state(self, table: str = "shop/orders", upto: str | None = None) -> list[dict]:
-        batches = list(state_rows(self.collection().chain(upto), table))
+        batches = state_batches(self.collection().chain(upto), table)
         return [row for batch in batches for row in batch.to_pylist()]
 
     def backup(self, position: int) -> Backup:

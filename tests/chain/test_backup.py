@@ -15,13 +15,13 @@ from increstore.chain.backup import TableSource, backup_full, backup_incremental
 from increstore.chain.collection import Collection
 from increstore.chain.digest import rows_digest
 from increstore.chain.schema import Column, TableSchema, stored_type
-from increstore.chain.state import differences, state_rows
+from increstore.chain.state import differences
 from increstore.chain.validate import validate
 from increstore.chain.writer import FileLimits, State, TableChanges, write_backup
 from increstore.errors import BackupChainBroken, SnapshotRefused, UsageError
 
 from . import strategies
-from .builder import Shop, a_shop_with_three_incrementals, integers
+from .builder import Shop, a_shop_with_three_incrementals, integers, state_batches
 from .model import array_of, batch_of_rows, rows_of_batch, values_of
 
 TINY_FILES = FileLimits(group_rows_max=2, file_bytes_aim=1)
@@ -214,7 +214,7 @@ def test_every_type_goes_through_a_chain_unharmed(data, kind):
             (backup_incremental if number else backup_full)(Path(folder) / "c", [source])
 
             chain = Collection.open(Path(folder) / "c").chain()
-            batches = list(state_rows(chain, "t"))
+            batches = state_batches(chain, "t")
             assert all(batch.schema.field("v").type == stored for batch in batches)
             made = [value for batch in batches for value in values_of(batch.column("v"))]
             want = pq.read_table(file).column("v").cast(stored)
@@ -249,7 +249,7 @@ def test_a_chain_made_from_any_snapshots_ends_in_the_last(history, tiny):
             manifest = make(collection, [source], limits=limits)
 
             chain = Collection.open(collection).chain()
-            batches = list(state_rows(chain, "t"))
+            batches = state_batches(chain, "t")
             final = manifest.tables["t"].schema_of()
             made = [row for b in batches for row in rows_of_batch(b, final)]
             assert dict(made) == state
@@ -282,7 +282,7 @@ def test_differences_do_not_depend_on_how_the_states_are_cut(data, key):
 
 def test_the_recorded_state_is_that_of_the_snapshot(tmp_path):
     shop = a_shop_with_three_incrementals(tmp_path)
-    (batch,) = state_rows(shop.collection().chain(), "shop/orders")
+    (batch,) = state_batches(shop.collection().chain(), "shop/orders")
     made = entry(shop, 3)
     assert made.rows == batch.num_rows == 4
     assert int(made.digest, 16) == rows_digest(batch, made.schema_of())

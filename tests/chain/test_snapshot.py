@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import gzip
 import os
+import tempfile
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,8 +16,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from increstore.chain.merge import SLICE_ROWS
 from increstore.chain.schema import Column, TableSchema
-from increstore.chain.snapshot import Snapshot, TableRules, read_snapshot
+from increstore.chain.snapshot import read_snapshot
+from increstore.chain.spool import Spool
+from increstore.chain.table_rules import TableRules
 from increstore.errors import SnapshotRefused
 
 ID = pa.int64()
@@ -27,10 +32,21 @@ def remembered(**types: pa.DataType) -> TableSchema:
     return TableSchema(columns, (columns[0].name,))
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """One that was read to its end."""
+
+    schema: TableSchema
+    batches: tuple[pa.RecordBatch, ...]
+
+
 def read(
     path: Path, *key: str, schema: TableSchema | None = None, **types: pa.DataType
 ) -> Snapshot:
-    return read_snapshot(path, TableRules(key or ("id",), schema, types))
+    with tempfile.TemporaryDirectory() as folder:
+        rules = TableRules(key or ("id",), schema, types)
+        found = read_snapshot(path, rules, Spool(Path(folder)))
+        return Snapshot(found.schema, tuple(found.batches()))
 
 
 def read_text(folder: Path, text: str | bytes, *key: str, **options: object) -> Snapshot:
@@ -210,7 +226,7 @@ def test_rows_are_sorted_whatever_their_order_in_the_file(tmp_path, count):
     assert column(snapshot, "id") == list(range(count))
     assert column(snapshot) == [f"x{i}" for i in range(count)]
     assert all(batch.schema.equals(snapshot.schema.arrow()) for batch in snapshot.batches)
-    assert all(batch.num_rows <= 65_536 for batch in snapshot.batches)
+    assert all(batch.num_rows <= SLICE_ROWS * 3 // 2 for batch in snapshot.batches)
 
 
 def test_a_composite_key_sorts_by_its_columns_in_their_order(tmp_path):
