@@ -252,13 +252,17 @@ def nothing_is_left(monkeypatch):
     """No thread, open file or process of a run is there when it is over."""
     token = uuid.uuid4().hex
     monkeypatch.setenv("INCRESTORE_TEST_TOKEN", token)
-    before = _open_files()
+    before, threads = _open_files(), _threads()
     yield
     # A killed process takes a moment to be gone.
     assert comes_true(lambda: processes_with(token) == [], 5)
     assert _open_files() == before
+    assert _threads() - threads == set()
+
+
+def _threads():
     idle = ("MainThread", "Trio thread")  # Trio keeps idle threads for a while, to use them again.
-    assert [t for t in threading.enumerate() if not t.name.startswith(idle)] == []
+    return {thread for thread in threading.enumerate() if not thread.name.startswith(idle)}
 
 
 def _open_files():

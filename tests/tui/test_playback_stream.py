@@ -211,7 +211,12 @@ class Proxy:
         self._listener = socket.create_server((HOST, 0))
         self.address = self._listener.getsockname()[1]
         self._pairs = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = []
+        self._start(self._accept)
+
+    def _start(self, work, *arguments):
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def _accept(self):
         while True:
@@ -226,7 +231,7 @@ class Proxy:
                 continue
             self._pairs.append((client, server))
             for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                self._start(self._pass_on, one, other)
 
     def _pass_on(self, one, other):
         try:
@@ -235,6 +240,7 @@ class Proxy:
         except OSError:
             pass
         for end in (one, other):
+            with_suppressed(end.shutdown, socket.SHUT_RDWR)  # Wakes who waits for something from it.
             end.close()
 
     def cut(self):
@@ -244,8 +250,14 @@ class Proxy:
         self._pairs.clear()
 
     def close(self):
+        """Leaves no thread to the tests that follow, which may count them."""
+        # Closing alone does not wake whoever waits in `accept`.
+        with_suppressed(self._listener.shutdown, socket.SHUT_RDWR)
+        self._threads[0].join()
         self._listener.close()
         self.cut()
+        for thread in self._threads:
+            thread.join()
 
 
 def with_suppressed(act, *arguments):
