@@ -240,7 +240,7 @@ class Proxy:
         except OSError:
             pass
         for end in (one, other):
-            with_suppressed(end.shutdown, socket.SHUT_RDWR)  # Wakes who waits for something from it.
+            with_suppressed(end.shutdown, socket.SHUT_RDWR)  # Wakes who waits for it.
             end.close()
 
     def cut(self):
