@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from increstore.journal import Journal
-    from increstore.protocol.messages import StreamEvidence
+    from increstore.protocol.messages import ScanId, StreamEvidence
     from increstore.protocol.ready import Effect, Event
     from increstore.protocol.records import Record
     from increstore.protocol.topology import TableTopology
@@ -68,6 +68,8 @@ class StorePerformer:
         """What was sealed in this life; for the journal only."""
         self._failure: StoreFailed | None = None
         self._is_committing = False
+        self._rejected: dict[str, ScanId] = {}
+        """By source: the scan of which a batch was unfit, so that no later one may be written."""
 
     async def append(self, records: Sequence[Record]) -> Event | None:
         for record in records:
@@ -80,7 +82,8 @@ class StorePerformer:
         return None
 
     def queue(self, effect: Effect) -> None:
-        if isinstance(effect, ApplyBatch):
+        # The core may not have heard yet that an earlier batch of the scan was rejected.
+        if isinstance(effect, ApplyBatch) and effect.scan != self._rejected.get(effect.scan.source):
             self._waiting.append(effect)
 
     async def perform(self, effect: Effect) -> Event | None:
@@ -137,6 +140,7 @@ class StorePerformer:
     def _reject(self, group: list[ApplyBatch], invalid: BatchInvalid) -> BatchRejected:
         """Nothing of the group was written: keep what other scans sent for the next one."""
         rejected = invalid.batch
+        self._rejected[rejected.scan.source] = rejected.scan
         kept = [batch for batch in (*group, *self._waiting) if batch.scan != rejected.scan]
         self._waiting = deque(kept)
         return BatchRejected(rejected.scan, rejected.order, invalid.error)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 from increstore.errors import StorageFailed
-from increstore.protocol.ready import BatchesApplied, SealRun, StoreFailed
+from increstore.protocol.ready import BatchesApplied, BatchRejected, SealRun, StoreFailed
 from increstore.protocol.records import GenerationSeen
 from increstore.runtime.target_node import StorePerformer, Threads
 from increstore.store.memory import MemoryStore
@@ -55,6 +56,27 @@ async def test_while_one_group_is_written_the_tasks_of_later_batches_end_and_wai
 
     assert store.groups == [[1], list(range(2, 34)), list(range(34, 41))]
     assert [event.watermark for event in applied] == [1, 33, 40]
+
+
+async def test_what_comes_after_a_rejected_batch_is_not_written_even_before_the_shard_has_heard():
+    """Its next batch may be on its way into the store by then, and would come after a gap."""
+    store = MemoryStore(a_layout())
+    store.recover()
+    performer = StorePerformer(store, Threads(2))
+    told: list[object] = []
+    performer.post = told.append
+    first, second, third = batches_of([upsert(1), upsert(2), upsert(3)], 0, size=1)
+    retried = replace(first, scan=replace(first.scan, attempt=2))
+
+    with trio.fail_after(20):
+        for batch in (first, replace(second, digest=0), third, retried):
+            performer.queue(batch)
+            await performer.perform(batch)
+
+    assert [type(event) for event in told] == [BatchesApplied, BatchRejected, BatchesApplied]
+    assert "expected payload digest 0000000000000000" in told[1].error
+    assert told[2].scan == retried.scan
+    assert [state.watermark for state in store.recover().streams.values()] == [1]
 
 
 class FullStore(MemoryStore):
