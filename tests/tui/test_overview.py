@@ -549,17 +549,17 @@ def test_without_colours_every_state_is_still_told_apart():
     run(go())
 
 
-@pytest.mark.parametrize("size", [(20, 5), (40, 10), (40, 12), (300, 90)], ids=str)
 @pytest.mark.parametrize("screen", [None, "m", "l", "i", "5", "enter", "question_mark"])
-def test_a_screen_of_any_size_is_painted(size, screen):
+def test_a_screen_of_any_size_is_painted(screen):
     async def go():
         async with dashboard(FixedPlayback(journal_of(TWO_TABLES)[1])) as d:
             await d.press(*([screen] if screen else []))
-            await d.pilot.resize_terminal(*size)
-            assert len((await d.text()).splitlines()) == size[1]
+            for size in ((20, 5), (40, 10), (40, 12), (300, 90)):
+                await d.pilot.resize_terminal(*size)
+                assert len((await d.text()).splitlines()) == size[1]
 
-            await d.pilot.resize_terminal(80, 24)
-            assert len((await d.text()).splitlines()) == 24
+                await d.pilot.resize_terminal(80, 24)
+                assert len((await d.text()).splitlines()) == 24
 
     run(go())
 
