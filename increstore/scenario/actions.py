@@ -164,11 +164,12 @@ class DiskFault:
 
 @dataclass(frozen=True, slots=True)
 class PageFault:
-    """One page that cannot be read."""
+    """One page that cannot be read; or one that is read, and garbled."""
 
     transient: bool
     error: str
     fault: str
+    garbles: bool = False
 
 
 @dataclass(frozen=True, slots=True)

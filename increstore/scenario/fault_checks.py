@@ -173,6 +173,8 @@ def _operation(fault: f.DiskFaultSpec, around: Surroundings) -> Iterator[str]:
 
 def _page(fault: f.PageFaultSpec, around: Surroundings) -> Iterator[str]:
     yield from incremental_mistakes("incremental", fault.incremental, around)
+    if fault.garble:
+        yield from _surplus(fault, ("transient", "error"), "a garbled page is read all the same")
     yield from _only(fault.node, is_source, "page faults strike source shards", around)
 
 

@@ -204,7 +204,11 @@ class DiskFaultSpec(CountedFault):
 
 
 class PageFaultSpec(CountedFault):
-    """A source cannot read a page of its backup."""
+    """A source cannot read a page of its backup; or reads it (`garble`), and then spoils it.
+
+    Garbled is the memory that holds a page's batches, after their digests were taken: frames are
+    made of it, so that no checksum of the way can see it.
+    """
 
     kind: Literal["page"] = "page"
     node: Selector = ("sources",)
@@ -213,6 +217,7 @@ class PageFaultSpec(CountedFault):
     page: Count | None = None
     transient: Switch = True
     error: str = "injected: the page cannot be read"
+    garble: Switch = False
 
 
 class OperatorFault(TriggeredFault):

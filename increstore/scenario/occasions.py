@@ -61,7 +61,7 @@ class DiskNow(LiveFault):
 
 
 class PageState(LiveState):
-    """Pages that cannot be read."""
+    """Pages that cannot be read, or are garbled."""
 
     is_occasional = True
 
@@ -81,4 +81,4 @@ class PageState(LiveState):
         if spec.attempt not in (None, scan.attempt):
             return None
         self.spend(now, node, f"incremental {scan.incremental} page {page}")
-        return a.PageFault(spec.transient, spec.error, self.id)
+        return a.PageFault(spec.transient, spec.error, self.id, spec.garble)

@@ -23,6 +23,7 @@ from increstore.simulation.nodes import SimulatedNode
 from increstore.store.seam import GROUP_BATCHES_MAX
 
 if TYPE_CHECKING:
+    from increstore.protocol.ready import ApplyBatch
     from increstore.simulation.disk import Frame
     from increstore.simulation.world import World
 
@@ -97,6 +98,10 @@ class DiskNode(SimulatedNode):
     def write_failed(self, operation: str, work: list[Any], error: str) -> None:
         """The disk said no; what is left of the write is on the disk already."""
 
+    def unfit(self, work: list[Any]) -> ApplyBatch | None:
+        """The batch of a group that keeps all of it from being written; whoever has it tells."""
+        return None
+
     def leaves_parts(self, operation: str) -> bool:
         """Whether a part of such a write is there when the disk is full in the midst of it."""
         return False
@@ -111,12 +116,11 @@ class DiskNode(SimulatedNode):
         if self.disk.writer is not None:
             self.world.at(self.world.now + BUSY_NS, 0, self._write_again, self.life)
             return
-        waiting = self._work
-        operation, value = waiting.popleft()
-        work = [value]
-        if operation == "append":
-            while waiting and waiting[0][0] == "append" and len(work) < GROUP_BATCHES_MAX:
-                work.append(waiting.popleft()[1])
+        operation, value = self._work.popleft()
+        work = [value] if operation != "append" else self._group(value)
+        if operation == "append" and (unfit := self.unfit(work)) is not None:
+            self._set_aside(work, unfit)
+            return
         if self._is_cut_off("before_append", operation, work):
             return
         frames = self.frames_of(operation, work)
@@ -128,6 +132,25 @@ class DiskNode(SimulatedNode):
         self.world.at(self.world.now + fate.delay, 0, self._write_ended, ending)
         if frames:
             self._is_cut_off("after_append", operation, work)
+
+    def _group(self, first: Any) -> list[Any]:
+        """The batches that one sync makes durable."""
+        group, waiting = [first], self._work
+        while waiting and waiting[0][0] == "append" and len(group) < GROUP_BATCHES_MAX:
+            group.append(waiting.popleft()[1])
+        return group
+
+    def _set_aside(self, work: list[Any], unfit: ApplyBatch) -> None:
+        """Of the group, and of what waits, goes on what is of other scans."""
+        again = [*(("append", batch) for batch in work), *self._work]
+        self._work = deque(
+            (operation, value)
+            for operation, value in again
+            if operation != "append" or value.scan != unfit.scan
+        )
+        self._is_writing = False
+        if self._work:
+            self._write_next()
 
     def _write_again(self, life: int) -> None:
         if life == self.life:

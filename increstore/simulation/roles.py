@@ -6,11 +6,12 @@ from what is durable.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from increstore.protocol.ready import (
     ApplyBatch,
     BatchesApplied,
+    BatchRejected,
     FinalizeFailed,
     FinalizeRows,
     PageFailed,
@@ -29,6 +30,7 @@ from increstore.runtime.narrate import (
     narrate_recovery,
     narrate_seal,
 )
+from increstore.scenario.garble import garbled
 from increstore.simulation.ambient import MS, Span
 from increstore.simulation.disk import DiskCorrupted
 from increstore.simulation.disk_node import DiskNode
@@ -36,6 +38,7 @@ from increstore.simulation.model import state_digest
 from increstore.simulation.nodes import SimulatedNode
 from increstore.simulation.store import SimulatedStore, batch_frame
 from increstore.simulation.strikes import Strike
+from increstore.simulation.workload import payload_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +73,8 @@ class SimulatedSource(SimulatedNode):
         fault = world.director.page_fault(world.now, self.name, scan, page)
         if fault is not None:
             world.tell_of_faults()
-            return PageFailed(scan, page, fault.transient, fault.error)
+            if not fault.garbles:
+                return PageFailed(scan, page, fault.transient, fault.error)
         pages = world.workload.pages(self.name, scan.incremental)
         if page >= len(pages):
             if page == 0:
@@ -84,7 +88,8 @@ class SimulatedSource(SimulatedNode):
         rows = sum(batch.rows for batch in batches)
         last = page + 1 == len(pages)
         self.judge.scan_read(world.now, self.name, scan, page, rows, batches, last)
-        return PageRead(scan, page, rows, batches, last)
+        read = PageRead(scan, page, rows, batches, last)
+        return read if fault is None else garbled(read)
 
 
 def _page_strike(now: int, scan: ScanId, page: int) -> Strike:
@@ -103,6 +108,8 @@ class SimulatedTarget(DiskNode):
         """What is durable, as of the last start and what was written since."""
         self._seal: Sequence[StreamEvidence] = ()
         """The streams of the last seal that was written."""
+        self._rejected: dict[str, ScanId] = {}
+        """By source: the scan of which a batch was unfit in this life."""
 
     def narrate(self, journal: Journal, event: Event) -> None:
         if isinstance(event, RunSealed):
@@ -112,6 +119,7 @@ class SimulatedTarget(DiskNode):
 
     def make_core(self) -> TargetShard | None:
         self.store = SimulatedStore(self.world.workload, self._table.table)
+        self._rejected.clear()
         try:
             for frame in self.disk.read():
                 self.store.apply(frame)
@@ -129,8 +137,9 @@ class SimulatedTarget(DiskNode):
 
     def perform(self, effect: Effect) -> None:
         match effect:
-            case ApplyBatch():
-                self.enqueue("append", effect)
+            case ApplyBatch(scan):
+                if scan != self._rejected.get(scan.source):
+                    self.enqueue("append", effect)
             case SealRun():
                 self.enqueue("seal", effect)
             case _:
@@ -164,6 +173,16 @@ class SimulatedTarget(DiskNode):
     def leaves_parts(self, operation: str) -> bool:
         """Segment files grow in place; final rows are made under a name that does not count."""
         return operation != "finalize"
+
+    def unfit(self, work: list[Any]) -> ApplyBatch | None:
+        """The first batch that the real store would refuse: its payload has gone bad on the way."""
+        for batch in work:
+            if payload_digest(batch.payload) != batch.digest:
+                self._rejected[batch.scan.source] = batch.scan
+                error = "the payload is not what its digest says; nothing of its group was written"
+                self.give_later(0, BatchRejected(batch.scan, batch.order, error))
+                return cast("ApplyBatch", batch)
+        return None
 
     def frames_of(self, operation: str, work: list[Any]) -> list[Frame]:
         match operation:

@@ -75,8 +75,8 @@ class Workload:
             return self._decoded[bytes(payload)]
         except KeyError:
             raise ValueError(
-                f"a payload of {len(payload)} bytes (XXH3 {_digest(payload):016x}): expected one "
-                "of this chain's batches; it was damaged where no checksum looked"
+                f"a payload of {len(payload)} bytes (XXH3 {payload_digest(payload):016x}): "
+                "expected one of this chain's batches; it was damaged where no checksum looked"
             ) from None
 
 
@@ -153,8 +153,9 @@ class _Cutter:
             changes = tuple(change for _, change in pairs)
             payload = msgpack.packb(changes)
             self.decoded[payload] = changes
-            yield Batch(target_name(table, owner), len(changes), _digest(payload), payload)
+            yield Batch(target_name(table, owner), len(changes), payload_digest(payload), payload)
 
 
-def _digest(payload: Payload) -> int:
+def payload_digest(payload: Payload) -> int:
+    """The digest that a batch of these bytes has."""
     return int(xxhash.xxh3_64_intdigest(payload))

@@ -185,6 +185,8 @@ def test_a_section_that_makes_no_sense_is_refused(text, mistake):
         ('kind="disk"\nnode="coordinator"\naction="eio"\nop="seal"',
          "op: 'seal' is written by target "
          "shards only, and node names none of them"),
+        ('kind="page"\ngarble=true\ntransient=false\nerror="e"',
+         "transient and error: a garbled page is read all the same; leave it out"),
         ('kind="page"\nnode="t1"', "node: page faults strike source shards, not orders/t1"),
         ('kind="page"\nincremental=9', "incremental: the chain has no incremental 9 "
          "(expected 0 to 3)"),

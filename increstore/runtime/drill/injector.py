@@ -23,13 +23,16 @@ class DiskTrouble(Trouble, Protocol):
 
 
 class PageTrouble(Protocol):
-    """One page that cannot be read."""
+    """One page that cannot be read; or one that is read, and garbled."""
 
     @property
     def transient(self) -> bool: ...
 
     @property
     def error(self) -> str: ...
+
+    @property
+    def garbles(self) -> bool: ...
 
 
 class Injector(Protocol):

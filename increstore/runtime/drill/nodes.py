@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from increstore.protocol.ready import PageFailed, ReadPage
+from increstore.protocol.ready import PageFailed, PageRead, ReadPage
 from increstore.runtime.coordinator_node import CoordinatorNode
 from increstore.runtime.drill.life import LifeEndpoint
 from increstore.runtime.node import Node
 from increstore.runtime.source_node import PagePerformer, SourceNode
 from increstore.runtime.target_node import TargetNode
+from increstore.scenario.garble import garbled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +100,10 @@ class TroubledPages(PagePerformer):
         part = self._plan.step(effect.scan.incremental).part(self._number, self._sources)
         if effect.page < len(part):  # A page past the last, asked for ahead, cannot fail.
             fault = await self._injector.page_fault(self._life.node, effect.scan, effect.page)
-            if fault is not None:
+            if fault is not None and not fault.garbles:
                 return PageFailed(effect.scan, effect.page, fault.transient, fault.error)
+            read = await super().perform(effect)
+            if fault is not None and isinstance(read, PageRead):
+                return garbled(read)
+            return read
         return await super().perform(effect)

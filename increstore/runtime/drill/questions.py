@@ -110,7 +110,7 @@ async def answer(injector: Injector, question: str, arguments: Sequence[Any]) ->
         case "page":
             node, *scan, page = arguments
             found = await injector.page_fault(node, ScanId(*scan), page)
-            return found and (found.transient, found.error, "")
+            return found and (found.transient, found.error, "", found.garbles)
         case "point":
             return await injector.crash_at(*arguments)
         case "mark":

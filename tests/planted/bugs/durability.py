@@ -53,6 +53,20 @@ BUGS = (
         ("D1",),
     ),
     Bug(
+        "a batch that was rejected counts as applied",
+        _GROUP,
+        "A target answers a batch that its store does not take as if it were durable.",
+        (
+            Edit(
+                f"{TARGET_SHARD}._batch_rejected",
+                "self._refuse(scan.source, scan.incremental, scan, objection)",
+                "self._outbox.send(scan.source, ChangesApplied(scan, self.generation, order))",
+            ),
+        ),
+        shipped("garbled_batch"),
+        ("D2",),
+    ),
+    Bug(
         "a target does not remember whom it obeys",
         _GROUP,
         "A newer generation is obeyed and not written down.",
