@@ -21,12 +21,12 @@ def pieces(batch: pa.RecordBatch, bytes_max: int) -> Iterator[pa.RecordBatch]:
 
 
 def portions(batches: Iterable[pa.RecordBatch], bytes_aim: int) -> Iterator[pa.Table]:
-    """The batches, not copied, in tables that end with the batch that reaches `bytes_aim`."""
+    """The same rows, not copied, in tables of less than `2 * bytes_aim`, or with a longer row."""
     waiting: list[pa.RecordBatch] = []
     size = 0
-    for batch in batches:
-        waiting.append(batch)
-        size += batch.nbytes
+    for piece in (piece for batch in batches for piece in pieces(batch, bytes_aim)):
+        waiting.append(piece)
+        size += piece.nbytes
         if size >= bytes_aim:
             yield pa.Table.from_batches(waiting)
             waiting, size = [], 0
