@@ -25,6 +25,7 @@ from increstore.protocol.records import (
 
 if TYPE_CHECKING:
     from increstore.judging.history import History
+    from increstore.judging.violation import InvariantViolated
     from increstore.protocol.messages import Finalize, SealIncremental, StartScan
 
 _RUNNING = ""
@@ -162,12 +163,21 @@ class CoordinatorHistory(Monitor):
 
     @invariant("K5", "an-end-is-told-to-everyone", "ended")
     def an_end_is_told_to_everyone(self, now: int, state: str, reason: str) -> None:
-        """A coordinator that ends a restore as failed or cancelled has told every shard to stop:
-        none goes on working for a restore that is over."""
+        """A coordinator that ends a restore as failed or cancelled tells every shard to stop before
+        it decides anything else, and before it ends: none goes on working for a restore that is
+        over. Only its death lets it off."""
         for history in self.truth.histories.values():
             if history.halt == state and history.untold:
-                raise self.violated(
-                    "K5", now, history.name,
-                    f"the restore was {state}, and {len(history.untold)} shards were not told to "
-                    f"stop, {next(iter(history.untold))} among them",
-                )  # fmt: skip
+                raise self._untold(now, history)
+
+    @part_of("K5", "recorded *")
+    def an_end_is_told_first(self, now: int, history: History, _: Any) -> None:
+        if history.untold:
+            raise self._untold(now, history)
+
+    def _untold(self, now: int, history: History) -> InvariantViolated:
+        return self.violated(
+            "K5", now, history.name,
+            f"the restore was {history.halt}, and {len(history.untold)} shards were not told to "
+            f"stop, {next(iter(history.untold))} among them",
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from increstore.protocol.messages import CancelRestore, Finalize, SealIncrementa
 from increstore.protocol.records import (
     GenerationStarted,
     IncrementalStarted,
+    RestoreCancelled,
     RestoreFailed,
     RestorePaused,
     RestoreResumed,
@@ -176,6 +177,15 @@ def test_k5_a_shard_is_not_told_of_a_failure():
         story.say(COORDINATOR, shard, CancelRestore(RESTORE, 1))
     with caught("K5", "the restore was failed", "1 shards were not told", TARGETS[0]):
         story.judge.ended(story.after(), "failed", "a bad day")
+
+
+@pytest.mark.parametrize("more", [RestoreResumed, RestoreCancelled])
+def test_k5_an_end_is_told_before_anything_else_is_decided(more):
+    """Or a restore that goes on would meet shards that still work for what it was."""
+    story = a_story()
+    story.record(RestoreFailed("a bad day", story.wall))
+    with caught("K5", "the restore was failed", "shards were not told"):
+        story.record(more(story.wall))
 
 
 def test_k5_whoever_died_before_it_could_tell_them_has_not_ended_it():
