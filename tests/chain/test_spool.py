@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import signal
 import subprocess
 import sys
@@ -228,7 +229,7 @@ from increstore.chain.backup import TableSource, backup_full
 from increstore.chain.spool import SpoolLimits
 from increstore.errors import StorageFailed
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), resource.RLIM_INFINITY))
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
 memory = SpoolLimits(portion_bytes=1000, run_bytes=100_000, batch_bytes=10_000)
 try:
     backup_full(sys.argv[1], [TableSource("t", Path(sys.argv[2]), ("id",))], memory=memory)
@@ -243,20 +244,37 @@ def many_rows(shop: Shop) -> Path:
     return shop.snapshot("".join(["id,v\n", *(f"{i},row {i * i}\n" for i in ids)]), "many.csv")
 
 
-def spilling(shop: Shop, file_bytes_max: int) -> list[str]:
-    words = [sys.executable, "-W", "error", "-c", SPILLING]
-    return [*words, str(shop.path), str(many_rows(shop)), str(file_bytes_max)]
-
-
 def test_a_full_disk_while_rows_are_sorted_ends_the_backup_with_nothing_left(tmp_path):
     shop = Shop(tmp_path)
     shop.full()
     before = visible_and_hidden(shop)
-    result = subprocess.run(spilling(shop, 50_000), capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SPILLING, str(shop.path), str(many_rows(shop))],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     assert ".spool: writing failed: File too large" in result.stdout
     assert "no backup was added, those before are untouched" in result.stdout
     assert result.stderr == ""
     assert visible_and_hidden(shop) == before
+
+
+ENDED_WHILE_IT_SORTS = """
+import sys
+from chain.builder import integers
+from chain.test_spool import TINY
+from chain.test_writer import SCHEMA
+import pyarrow as pa
+from increstore.chain.runs import RowSorter
+from increstore.chain.writer import BackupWriter
+with BackupWriter(sys.argv[1], "full") as writer, writer.spool(TINY) as spool:
+    sorter = RowSorter(SCHEMA, spool)
+    for start in range(20, 0, -1):
+        sorter.add(pa.Table.from_batches([integers(1, start)]))
+    print("half way", flush=True)
+    sys.stdin.read()
+"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
@@ -264,12 +282,18 @@ def test_a_backup_ended_while_it_sorts_hinders_neither_chain_nor_next_backup(tmp
     shop = Shop(tmp_path)
     shop.full()
     before = visible_and_hidden(shop)
-    with subprocess.Popen(spilling(shop, 1 << 30), stderr=subprocess.DEVNULL) as process:
-        while not list(shop.path.glob(".spool.partial-*/*.spool")):
-            assert process.poll() is None, "it ended before it wrote a run"
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDED_WHILE_IT_SORTS, str(shop.path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    ) as process:
+        assert process.stdout.readline() == b"half way\n"
+        assert list(shop.path.glob(".spool.partial-*/*.spool"))
         process.send_signal(number)
-    if number == signal.SIGINT:
-        assert visible_and_hidden(shop) == before
+        process.wait()
+    assert (visible_and_hidden(shop) == before) == (number == signal.SIGINT)
     require_valid(shop.collection().chain())
     assert shop.collection().incomplete == ()
     name = shop.full().name
