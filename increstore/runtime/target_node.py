@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 RESTART_DELAY_S = 0.5
 """Before a target whose store has failed begins anew: what failed it may pass meanwhile."""
 
+QUIET_TURNS = 4
+"""Turns of the event loop that bring no batch; a message passes three tasks on its way here."""
+
 
 class Threads:
     """The worker threads of a process by kind of work, so that a fold never starves a write."""
@@ -113,6 +116,7 @@ class StorePerformer:
         self._is_committing = True
         try:
             while self._waiting and self._failure is None:
+                await self._gather()
                 async with self._lock:
                     group = [self._waiting.popleft() for _ in range(self._group_size())]
                     event = await self._commit(group)
@@ -120,6 +124,14 @@ class StorePerformer:
                     self.post(event)
         finally:
             self._is_committing = False
+
+    async def _gather(self) -> None:
+        """Let what is on its way join the group: a turn of the loop is short, a sync is not."""
+        seen, turns = len(self._waiting), 0
+        while turns < QUIET_TURNS and seen < GROUP_BATCHES_MAX:
+            await trio.lowlevel.checkpoint()
+            turns = turns + 1 if len(self._waiting) == seen else 0
+            seen = len(self._waiting)
 
     def _group_size(self) -> int:
         return min(len(self._waiting), GROUP_BATCHES_MAX)

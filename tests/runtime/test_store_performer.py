@@ -11,7 +11,7 @@ from trio.testing import wait_all_tasks_blocked
 from increstore.errors import StorageFailed
 from increstore.protocol.ready import BatchesApplied, BatchRejected, SealRun, StoreFailed
 from increstore.protocol.records import GenerationSeen
-from increstore.runtime.target_node import StorePerformer, Threads
+from increstore.runtime.target_node import QUIET_TURNS, StorePerformer, Threads
 from increstore.store.memory import MemoryStore
 from tests.store.builders import a_layout, batches_of, upsert
 
@@ -56,6 +56,25 @@ async def test_while_one_group_is_written_the_tasks_of_later_batches_end_and_wai
 
     assert store.groups == [[1], list(range(2, 34)), list(range(34, 41))]
     assert [event.watermark for event in applied] == [1, 33, 40]
+
+
+async def test_batches_that_arrive_one_behind_the_other_are_one_group_and_one_sync():
+    store = GatedStore()
+    store.recover()
+    performer = StorePerformer(store, Threads(2))
+    performer.post = lambda _: None
+    batches = batches_of([upsert(key) for key in range(5)], 0, size=1)
+    store.gate.release()
+
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+            for batch in batches:
+                performer.queue(batch)
+                nursery.start_soon(performer.perform, batch)
+                for _ in range(QUIET_TURNS - 1):
+                    await trio.lowlevel.checkpoint()
+
+    assert store.groups == [[1, 2, 3, 4, 5]]
 
 
 async def test_what_comes_after_a_rejected_batch_is_not_written_even_before_the_shard_has_heard():
