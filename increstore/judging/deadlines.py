@@ -9,7 +9,9 @@ from increstore.judging.monitor import Monitor, invariant, part_of
 from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
+    from increstore.judging.config import JudgeConfig
     from increstore.judging.history import History
+    from increstore.judging.truth import Truth
     from increstore.protocol.messages import Finalize, SealIncremental, StartScan
     from increstore.protocol.records import (
         FinalizingStarted,
@@ -26,9 +28,8 @@ DEADLINE = "deadline"
 class Deadlines(Monitor):
     group = "durability"
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        config = self.config
+    def __init__(self, truth: Truth, config: JudgeConfig) -> None:
+        super().__init__(truth, config)
         self._has_deadlines = (
             config.overall_deadline_ns is not None or config.stage_deadline_ns is not None
         )

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 Check = TypeVar("Check", bound="Callable[..., None]")
 
-_MARK = "_increstore_invariant"
+_MARKS: dict[Callable[..., None], tuple[str, str, tuple[str, ...]]] = {}
+"""Invariant, name and observations of each marked method; a compiled one has no attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def part_of(identity: str, *observations: str) -> Callable[[Check], Check]:
 
 def _marking(mark: tuple[str, str, tuple[str, ...]]) -> Callable[[Check], Check]:
     def decorate(method: Check) -> Check:
-        setattr(method, _MARK, mark)
+        _MARKS[method] = mark
         return method
 
     return decorate
@@ -108,7 +109,7 @@ class Monitor:
     @classmethod
     def _marks(cls) -> Iterator[tuple[Any, tuple[str, str, tuple[str, ...]]]]:
         for member in vars(cls).values():
-            mark = getattr(member, _MARK, None)
+            mark = _MARKS.get(member) if callable(member) else None
             if mark is not None:
                 yield member, mark
 

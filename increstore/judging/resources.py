@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from increstore.judging.monitor import Monitor, invariant, part_of
 
 if TYPE_CHECKING:
+    from increstore.judging.config import JudgeConfig
     from increstore.judging.history import History
     from increstore.judging.streams import Stream
+    from increstore.judging.truth import Truth
     from increstore.protocol.messages import (
         ApplyChanges,
         Finalize,
@@ -25,9 +27,9 @@ ASKS_AT_ONCE_MAX = 3
 class Resources(Monitor):
     group = "resources"
 
-    def __init__(self, *given: Any) -> None:
-        super().__init__(*given)
-        self._bytes_held_max = self.config.bytes_held_max
+    def __init__(self, truth: Truth, config: JudgeConfig) -> None:
+        super().__init__(truth, config)
+        self._bytes_held_max = config.bytes_held_max
         self._moment = -1
         """Of the last step; `_steps` is how many have been made at this moment."""
         self._steps = 0

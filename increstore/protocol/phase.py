@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from increstore.protocol.asking import Asking
 from increstore.protocol.barrier import Question, Waiter
@@ -22,7 +22,7 @@ class Phase(ABC):
     last durable answer left it.
     """
 
-    question: Question
+    question: ClassVar[Question]
 
     def __init__(self, desk: Desk, shards: Iterable[str], total: int) -> None:
         self.desk = desk

@@ -11,7 +11,7 @@ Rules of this file:
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from increstore.protocol.barrier import Question
 from increstore.protocol.ledger import ScanState
@@ -40,7 +40,7 @@ _OVERTAKEN = (Reason.STALE_INCREMENTAL, Reason.STALE_ATTEMPT)
 class ScanPhase(Phase):
     """The barrier of the incremental that runs now."""
 
-    question = Question.SCAN
+    question: ClassVar[Question] = Question.SCAN
 
     def __init__(self, desk: Desk) -> None:
         self._scans = desk.ledger.scans

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from increstore.protocol.barrier import Question
 from increstore.protocol.messages import (
@@ -66,7 +66,7 @@ class TargetPhase(Phase):
 class SealPhase(TargetPhase):
     """Every scan of the incremental has succeeded; each target seals what its evidence says."""
 
-    question = Question.SEAL
+    question: ClassVar[Question] = Question.SEAL
 
     def __init__(self, desk: Desk) -> None:
         ledger = desk.ledger
@@ -111,7 +111,7 @@ class SealPhase(TargetPhase):
 class FinalizePhase(TargetPhase):
     """Every incremental is sealed; each target makes its final rows, not yet visible."""
 
-    question = Question.FINALIZE
+    question: ClassVar[Question] = Question.FINALIZE
 
     def __init__(self, desk: Desk) -> None:
         targets = [target for table in desk.topology.tables for target in table.targets]

@@ -48,6 +48,9 @@ CRASH_RESTART_NS = 100 * MS
 class World(Timeline):
     """One run of one setting. `run` plays it to the end and raises what was violated."""
 
+    __deletable__ = ("coordinator", "journal", "network")
+    """Where it is compiled, no other attribute can be deleted."""
+
     def __init__(
         self,
         setting: Setting,
@@ -120,7 +123,11 @@ class World(Timeline):
     def close(self) -> None:
         """Let go of everything: nobody has to look for the circles that a run leaves behind."""
         self.judge.close()
-        vars(self).clear()
+        self._heap.clear()
+        self.nodes.clear()
+        self.targets.clear()
+        self.other_coordinators.clear()
+        del self.coordinator, self.journal, self.network
 
     def begin(self) -> None:
         """Start every node, and arrange what the scenario has planned."""
