@@ -13,7 +13,7 @@ JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test scenarios planted twice lint style types imports format benchmark clean
+.PHONY: help demo test scenarios planted twice lint style types imports format benchmark compiled clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,14 @@ format: $(VENV)/.set-up-check ## rewrite the code in the house style
 
 benchmark: $(VENV)/.set-up-benchmark ## measure a restore beside DuckDB, SQLite and Polars
 	@$(BIN)/python benchmarks/restore.py $(ARGS)
+
+# Elsewhere than the sources: beside them it would be run instead of what has been changed since.
+compiled: $(VENV)/.set-up-check ## build the simulation as machine code into build/compiled; try it
+	rm -rf build/compiled build/lib* build/bdist*
+	INCRESTORE_COMPILED=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
+		$(PIP) install --no-deps --target build/compiled .
+	@$(BIN)/python -m pytest -q tests/test_compiled_build.py
+	@echo "compiled: PYTHONPATH=build/compiled $(BIN)/increstore run .. uses it"
 
 clean: ## remove .venv, caches and the benchmark's work folder
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis \

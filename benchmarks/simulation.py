@@ -31,8 +31,14 @@ class Engine:
     script: str
     more: tuple[str, ...] = ()
     is_peer: bool = False
+    environment: tuple[str, ...] = ()
 
 
+BUILT = HERE.parent / "build" / "compiled"
+COMPILED = Engine(
+    "increstore, compiled", "simulation_increstore.py", environment=(f"PYTHONPATH={BUILT}",)
+)
+"""What `make compiled` has built, when it has."""
 OURS = Engine("increstore", "simulation_increstore.py")
 UNJUDGED = Engine("increstore, judge off", "simulation_increstore.py", ("--unjudged",))
 PEERS = (
@@ -72,7 +78,8 @@ Round = dict[Engine, Measured]
 def main() -> int:
     """0 when every bar that could be judged holds, 1 otherwise."""
     options = _options()
-    engines = [OURS, UNJUDGED, *(PEERS if options.peers_python else ())]
+    built = (COMPILED,) if (BUILT / "increstore").is_dir() else ()
+    engines = [OURS, *built, UNJUDGED, *(PEERS if options.peers_python else ())]
     if not options.peers_python:
         why = "no peers are measured: give --peers-python a Python of 3.12 or newer with "
         _say(options, why + "benchmarks/simulation_peers/requirements.txt installed")
@@ -136,7 +143,8 @@ def _round(options: argparse.Namespace, engines: Sequence[Engine], loss: int, nu
     for engine in [*engines[first:], *engines[:first]]:
         python = options.peers_python if engine.is_peer else sys.executable
         given = ["--seeds", str(options.seeds), "--loss", str(loss), *engine.more]
-        said = json.loads(run([python, HERE / engine.script, *given]).stdout)
+        command = ["env", *engine.environment, python, HERE / engine.script, *given]
+        said = json.loads(run(command).stdout)
         found[engine] = Measured(
             said["seeds"],
             said["events"],

@@ -13,6 +13,7 @@ import platform
 import time
 from importlib.metadata import version
 
+from increstore.compiled import is_compiled
 from increstore.scenario.load import parse_scenario
 from increstore.simulation.inject import Unjudged
 from increstore.simulation.run import simulate
@@ -52,6 +53,7 @@ def main() -> None:
     said = {
         "peer": "increstore",
         "version": version("increstore"),
+        "compiled": is_compiled(),
         "python": platform.python_version(),
         "seeds": options.seeds,
         **counts,

@@ -33,7 +33,7 @@ CORE_IMPORTS = {
 # Written in two halves, so that this file does not break its own rule.
 REGISTRY_HOSTS = ["py" + "pi.org", "python" + "hosted.org", "ana" + "conda.org"]
 SHIPPED = [".ci", "benchmarks", "docs", "increstore", "scenarios", "tests", "tools"]
-SHIPPED_FILES = ["Makefile", "README.md", "constraints.txt", "pyproject.toml"]
+SHIPPED_FILES = ["Makefile", "README.md", "constraints.txt", "pyproject.toml", "setup.py"]
 TEXT = {".py", ".md", ".toml", ".txt", ".sh", ".json", ".csv", ".svg", ""}
 
 

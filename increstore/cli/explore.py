@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from increstore.cli.streams import tell
+from increstore.compiled import is_compiled
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ def explore(
     checked when all are known. docs/EXPLORE.md tells what is left out. Exit code 0: no law is
     broken. 5: one is, and the shortest way there is printed.
     """
+    _refuse_compiled()
     from increstore.simulation.explore import Budgets, Limits, Search, Shape, SmallWorld
 
     budgets = Budgets(**{field.name: numbers.pop(field.name) for field in fields(Budgets)})
@@ -126,6 +129,14 @@ def explore(
     else:
         report.print_text()
     context.exit(report.exit_code)
+
+
+def _refuse_compiled() -> None:
+    if is_compiled():
+        raise click.UsageError(
+            "this is the compiled build, whose cores cannot be kept state by state; explore with "
+            "one that was installed without INCRESTORE_COMPILED"
+        )
 
 
 def _refuse_too_many_exchanges(shape: Shape) -> None:
@@ -198,7 +209,7 @@ def _telling_how_far(clock: _Clock) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(f"stopped {clock.progress}: no law is broken so far", err=True)
+        tell(f"stopped {clock.progress}: no law is broken so far")
         raise
 
 

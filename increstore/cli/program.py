@@ -61,13 +61,24 @@ class LazyGroup(click.Group):
             raise click.UsageError(error.message + hint, ctx) from error
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        from increstore.compiled import is_compiled
+
+        click.echo(f"increstore, version {__version__}{' (compiled)' if is_compiled() else ''}")
+        ctx.exit()
+
+
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 usage, 3 bad chain or input, 4 restore failed, "
     "5 verification failed, 6 deadline, 7 paused or cancelled, 70 a bug of ours.",
 )
-@click.version_option(__version__, "-V", "--version", prog_name="increstore")
+@click.option(
+    "-V", "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="Show the version and exit.",
+)  # fmt: skip
 def group() -> None:
     """Restore a chain of backups, strictly in order, and prove it.
 

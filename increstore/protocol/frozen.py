@@ -3,12 +3,15 @@
 A frozen dataclass writes each of its fields through `object.__setattr__`, which takes longer than
 everything else about a small value. Here a value is born as its *draft*, a class with the same
 slots that may be written to; once it is written it becomes what it is, and is frozen.
+
+In the compiled build (docs/PERFORMANCE.md) none of this is needed: its classes are written out, and
+`complete` gives them what else a frozen dataclass has.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
+from dataclasses import MISSING, FrozenInstanceError, dataclass, fields, make_dataclass
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +46,8 @@ def draft_of(cls: type) -> type:
 
 def maker_of(cls: type[T]) -> Callable[..., T]:
     """A function that makes a `cls` of all its fields, in order: in two thirds of the time."""
+    if is_native(cls):
+        return cls
     names: dict[str, Any] = {"Draft": draft_of(cls), "Value": cls}
     fields_in_order = [field.name for field in fields(cls)]  # type: ignore[arg-type]
     lines = [f" value.{name} = {name}\n" for name in fields_in_order]
@@ -51,6 +56,31 @@ def maker_of(cls: type[T]) -> Callable[..., T]:
     exec(f"{head}{''.join(lines)} value.__class__ = Value\n return value\n", names)
     make: Callable[..., T] = names["make"]
     return make
+
+
+def is_native(cls: type) -> bool:
+    """Whether the class was compiled: it is quick by itself, and nothing can become one."""
+    return hasattr(cls, "__mypyc_attrs__")
+
+
+def complete(cls: Any, field_names: tuple[str, ...], types: tuple[str, ...]) -> None:
+    """Give a class with written-out `__init__`, `__eq__` and `__hash__` what a frozen dataclass has
+    besides: its fields, no change from outside, copies and pickles."""
+    like = make_dataclass(cls.__name__, zip(field_names, types, strict=True), frozen=True)
+
+    def refuse(value: object, name: str, *_: object) -> NoReturn:
+        raise FrozenInstanceError(f"{cls.__name__}.{name} cannot be changed")
+
+    def reduce(value: object) -> tuple[type, tuple[Any, ...]]:
+        return cls, tuple(getattr(value, name) for name in field_names)
+
+    type.__setattr__(cls, "__match_args__", field_names)
+    cls.__annotations__ = dict(zip(field_names, types, strict=True))
+    cls.__dataclass_fields__ = like.__dict__["__dataclass_fields__"]
+    cls.__dataclass_params__ = like.__dict__["__dataclass_params__"]
+    cls.__reduce__ = reduce
+    if is_native(cls):  # Its own `__init__` does not ask.
+        cls.__setattr__ = cls.__delattr__ = refuse
 
 
 def _init_source(cls: Any, names: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from increstore.protocol.frozen import draft_of
+from increstore.protocol.frozen import draft_of, is_native
 from increstore.protocol.plain_check import hints_of
 
 if TYPE_CHECKING:
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 def compile_writer(cls: type) -> Callable[[Any], list[Any]]:
     """A function from a `cls` to `[kind, field, ...]`; it takes the value to be well typed."""
-    fields = _Writer().fields(hints_of(cls), "value")
-    writer: Callable[[Any], list[Any]] = eval(f"lambda value: [{cls.__name__!r}, {fields}]")
+    writer: Callable[[Any], list[Any]] = eval(f"lambda value: {writer_source(cls)}")
     return writer
+
+
+def writer_source(cls: type) -> str:
+    """The expression that writes the variable `value`."""
+    return f"[{cls.__name__!r}, {_Writer().fields(hints_of(cls), 'value')}]"
 
 
 def compile_reader(cls: type) -> Callable[[list[Any]], Any]:
@@ -112,7 +116,11 @@ class _Reader:
             self._value(hint, field) for hint, field in zip(hints.values(), fields, strict=True)
         ]
         value, name = self.fresh(), cls.__name__
-        self.names[name], self.names[f"{name}Draft"] = cls, draft_of(cls)
+        self.names[name] = cls
+        if is_native(cls):
+            self.line(f"{value} = {name}({', '.join(parts)})")
+            return value
+        self.names[f"{name}Draft"] = draft_of(cls)
         self.line(f"{value} = {name}Draft()")
         for field, part in zip(hints, parts, strict=True):
             self.line(f"{value}.{field} = {part}")

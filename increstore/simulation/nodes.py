@@ -56,7 +56,9 @@ class SimulatedNode(ABC):
         look them up anew nearly every time, which takes ten times as long."""
         super().__init_subclass__()
         for name in _LOOP:
-            setattr(cls, name, _own_code(getattr(cls, name)))
+            method = getattr(cls, name)
+            if isinstance(method, FunctionType):  # A compiled one has no such places.
+                setattr(cls, name, _own_code(method))
 
     def __init__(self, world: World, name: str) -> None:
         self.world = world

@@ -20,8 +20,10 @@ def test_a_round_measures_runs_with_and_without_their_judge():
 
     assert done.returncode == 0, done.stderr
     runs = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [run["engine"] for run in runs] == ["increstore", "increstore, judge off"]
-    assert runs[0]["events"] == runs[1]["events"] > 200
+    engines = [run["engine"] for run in runs if run["engine"] != "increstore, compiled"]
+    assert engines == ["increstore", "increstore, judge off"]
+    assert {run["events"] for run in runs} == {runs[0]["events"]}
+    assert runs[0]["events"] > 200
     assert all(run["cpu_s"] > 0 for run in runs)
     assert "no peers are measured" in done.stderr
 
