@@ -65,11 +65,15 @@ def rows_digest(batch: pa.RecordBatch, schema: TableSchema) -> int:
 
     Columns of `batch` beyond `schema` count nothing; those of a narrower type are widened first.
     """
-    columns = [(batch.column(name), schema.type_of(name), name) for name in schema.names]
+    found = dict(zip(batch.schema.names, batch.columns, strict=True))
+    columns = [(found[column.name], column) for column in schema.columns]
     keyed = [
-        (column if column.type == kind else column.cast(kind), _column_hash(name))
-        for column, kind, name in columns
-        if column.null_count < len(column)
+        (
+            values if values.type == column.type else values.cast(column.type),
+            _column_hash(column.name),
+        )
+        for values, column in columns
+        if values.null_count < len(values)
     ]
     digest = 0
     for start in range(0, batch.num_rows, CHUNK_ROWS):

@@ -10,25 +10,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def pieces(batch: pa.RecordBatch, bytes_max: int) -> Iterator[pa.RecordBatch]:
-    """The batch in halves of halves until each takes at most `bytes_max`, or is one row."""
-    if batch.num_rows <= 1 or batch.nbytes <= bytes_max:
-        yield batch
+FEW_ROWS = 4096
+"""In batches of fewer, the calls for each column of each batch take longer than a copy."""
+
+
+def pieces(batch: pa.RecordBatch, bytes_max: int) -> Iterator[tuple[pa.RecordBatch, int]]:
+    """The batch in parts of at most `bytes_max`, or of one row; and the bytes of each.
+
+    The bytes are given because pyarrow takes long to tell them of many columns.
+    """
+    size: int = batch.nbytes
+    if batch.num_rows <= 1 or size <= bytes_max:
+        yield batch, size
         return
-    half = batch.num_rows // 2
-    yield from pieces(batch.slice(0, half), bytes_max)
-    yield from pieces(batch.slice(half), bytes_max)
+    step = max(1, batch.num_rows // (size // bytes_max + 1))
+    for start in range(0, batch.num_rows, step):
+        yield from pieces(batch.slice(start, step), bytes_max)
 
 
 def portions(batches: Iterable[pa.RecordBatch], bytes_aim: int) -> Iterator[pa.Table]:
-    """The same rows, not copied, in tables of less than `2 * bytes_aim`, or with a longer row."""
+    """The same rows in tables of less than `2 * bytes_aim`, or with a longer row."""
     waiting: list[pa.RecordBatch] = []
     size = 0
-    for piece in (piece for batch in batches for piece in pieces(batch, bytes_aim)):
+    for piece, piece_bytes in (found for batch in batches for found in pieces(batch, bytes_aim)):
         waiting.append(piece)
-        size += piece.nbytes
+        size += piece_bytes
         if size >= bytes_aim:
-            yield pa.Table.from_batches(waiting)
+            yield _one_table(waiting)
             waiting, size = [], 0
     if waiting:
-        yield pa.Table.from_batches(waiting)
+        yield _one_table(waiting)
+
+
+def _one_table(batches: list[pa.RecordBatch]) -> pa.Table:
+    table = pa.Table.from_batches(batches)
+    return table.combine_chunks() if table.num_rows < FEW_ROWS * len(batches) else table

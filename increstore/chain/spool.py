@@ -96,7 +96,7 @@ class SpoolFile:
     def append(self, batch: pa.RecordBatch, bytes_max: int) -> None:
         """Write the batch in pieces of so many bytes, or of one row. Raises: StorageFailed."""
         with told_as_storage_failed(self._path, "writing"), self._path.open("ab", 0) as file:
-            for piece in pieces(batch, bytes_max):
+            for piece, _ in pieces(batch, bytes_max):
                 message = piece.serialize()
                 # Bytes: a Buffer would show its whole room, beyond what is in it.
                 packed = pa.compress(message, codec=_CODEC, asbytes=True)

@@ -20,7 +20,6 @@ from increstore.chain.schema import OP_COLUMN, SET_COLUMN, TableSchema
 from increstore.errors import LocalProtocolError, SnapshotRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -96,8 +95,9 @@ class TableWriter:
         batch = _in_form(batch, self._arrow)
         self._check_order(batch)
         self._count(batch)
-        for piece in _small_pieces(batch, self._limits.group_bytes_aim // 4, self._schema):
-            self._append(piece)
+        for piece, size in pieces(batch, self._limits.group_bytes_aim // 4):
+            self._refuse_long(piece, size)
+            self._append(piece, size)
 
     def _check_order(self, batch: pa.RecordBatch) -> None:
         fault = order_fault(batch, self._schema.key, self._last_key)
@@ -118,19 +118,33 @@ class TableWriter:
         else:
             self._ops[Op.UPSERT] += batch.num_rows
 
-    def _append(self, piece: pa.RecordBatch) -> None:
-        while piece.num_rows:
+    def _refuse_long(self, piece: pa.RecordBatch, size: int) -> None:
+        if size > ROW_BYTES_MAX:
+            raise SnapshotRefused(
+                f"the row with key {show_key(key_of_row(piece, self._schema.key, 0))} takes "
+                f"{size / 1e6:,.0f} MB (a row may take {ROW_BYTES_MAX / 1e6:,.0f} MB); keep such "
+                "values outside the table"
+            )
+
+    def _append(self, piece: pa.RecordBatch, size: int) -> None:
+        """In several parts when row groups end within it."""
+        room = self._limits.group_rows_max - self._pending_rows
+        while piece.num_rows > room:
+            head, piece = piece.slice(0, room), piece.slice(room)
+            self._append_to_group(head, head.nbytes)
+            size = piece.nbytes
             room = self._limits.group_rows_max - self._pending_rows
-            head = piece.slice(0, room)
-            self._pending.append(head)
-            self._pending_rows += head.num_rows
-            self._pending_bytes += head.nbytes
-            if (
-                self._pending_rows >= self._limits.group_rows_max
-                or self._pending_bytes >= self._limits.group_bytes_aim
-            ):
-                self._flush()
-            piece = piece.slice(head.num_rows)
+        self._append_to_group(piece, size)
+
+    def _append_to_group(self, piece: pa.RecordBatch, size: int) -> None:
+        self._pending.append(piece)
+        self._pending_rows += piece.num_rows
+        self._pending_bytes += size
+        if (
+            self._pending_rows >= self._limits.group_rows_max
+            or self._pending_bytes >= self._limits.group_bytes_aim
+        ):
+            self._flush()
 
     def _flush(self) -> None:
         if not self._pending:
@@ -174,17 +188,18 @@ def _in_form(batch: pa.RecordBatch, arrow: pa.Schema) -> pa.RecordBatch:
     surplus = sorted(set(batch.schema.names) - set(arrow.names))
     if surplus:
         raise LocalProtocolError(f"a batch has columns that the files do not: {surplus}")
-    return pa.RecordBatch.from_arrays([_column_of(batch, field) for field in arrow], schema=arrow)
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    arrays = [_column_of(batch, columns.get(field.name), field) for field in arrow]
+    return pa.RecordBatch.from_arrays(arrays, schema=arrow)
 
 
-def _column_of(batch: pa.RecordBatch, field: pa.Field) -> pa.Array:
-    if field.name not in batch.schema.names:
+def _column_of(batch: pa.RecordBatch, column: pa.Array | None, field: pa.Field) -> pa.Array:
+    if column is None:
         if field.name == OP_COLUMN:
             return pa.array(np.zeros(batch.num_rows, dtype=np.uint8))
         if field.name == SET_COLUMN:
             return _all_set(batch.num_rows, field.type)
         raise LocalProtocolError(f"a batch lacks column {field.name!r}")
-    column = batch.column(field.name)
     if field.name == SET_COLUMN and column.type != field.type:
         column = _redeclared(column, field.type)
     if column.type != field.type:
@@ -212,17 +227,3 @@ def _redeclared(column: pa.StructArray, kind: pa.DataType) -> pa.Array:
     except KeyError as error:
         raise LocalProtocolError(f"{SET_COLUMN} of a batch lacks a flag: {error}") from error
     return pa.StructArray.from_arrays(flags, fields=list(kind), mask=column.is_null())
-
-
-def _small_pieces(
-    batch: pa.RecordBatch, bytes_max: int, schema: TableSchema
-) -> Iterator[pa.RecordBatch]:
-    """Raises: SnapshotRefused for a row that is too long."""
-    for piece in pieces(batch, bytes_max):
-        if piece.nbytes > ROW_BYTES_MAX:
-            raise SnapshotRefused(
-                f"the row with key {show_key(key_of_row(piece, schema.key, 0))} takes "
-                f"{piece.nbytes / 1e6:,.0f} MB (a row may take {ROW_BYTES_MAX / 1e6:,.0f} MB); "
-                "keep such values outside the table"
-            )
-        yield piece

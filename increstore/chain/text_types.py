@@ -30,6 +30,8 @@ _LADDER: tuple[tuple[str, pa.DataType], ...] = (
     (_TIMESTAMP_UTC, pa.timestamp("us", tz="UTC")),
 )
 SAMPLE_ROWS = 1000
+_EMPTY = pa.scalar("")  # Made once: pyarrow takes long over a Python value.
+_NULL = pa.scalar(None, pa.string())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,15 +95,13 @@ class TypeGuess:
 
 def _values_of(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Without NULL and the empty text, which is NULL in every type but text."""
-    return text.filter(pc.fill_null(pc.not_equal(text, ""), False))
+    return text.filter(pc.fill_null(pc.not_equal(text, _EMPTY), False))
 
 
 def _all_match(values: pa.ChunkedArray, pattern: str) -> bool:
     """The beginning is looked at first, since most patterns fail at once or never."""
-    return all(
-        pc.all(pc.match_substring_regex(part, pattern)).as_py()
-        for part in (values.slice(0, SAMPLE_ROWS), values)
-    )
+    parts = [values] if len(values) <= SAMPLE_ROWS else [values.slice(0, SAMPLE_ROWS), values]
+    return all(pc.all(pc.match_substring_regex(part, pattern)).as_py() for part in parts)
 
 
 def _any_match(values: pa.ChunkedArray, pattern: str) -> bool:
@@ -135,7 +135,7 @@ def convert(text: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 
 
 def _empty_as_null(text: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    return pc.if_else(pc.equal(text, _EMPTY), _NULL, text)
 
 
 def _tidied(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
