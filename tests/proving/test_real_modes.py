@@ -37,7 +37,7 @@ incrementals = 2
 rows = 24
 {workload}
 [heal]
-at = "3s"
+at = "20s"
 [expect]
 outcome = "{outcome}"
 reached = {reached}
