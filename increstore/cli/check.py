@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from increstore.cli.streams import tell
 from increstore.cli.words import counted
 from increstore.errors import ExitCode
 
@@ -206,7 +207,7 @@ def _broken(verdict: JournalVerdict) -> str:
 def _print_text(journal: Path, verdict: JournalVerdict) -> None:
     click.echo(f"{journal}: {_runs_told(verdict)}, {verdict.events:,} events")
     for note in (*verdict.notes, *_oddities(verdict)):
-        click.echo(f"note: {note}", err=True)
+        tell(f"note: {note}")
     _print_counts(verdict)
     if not any(verdict.counts.values()):
         click.echo("\nnothing could be judged: the journal proves nothing")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.streams import tell
 from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -60,9 +61,9 @@ def _run_again(journal: Path, *, show: bool) -> ExitCode:
         _tell_otherwise(difference, str(journal))
         return ExitCode.RESTORE_FAILED
     word = "green" if verdict.is_green else "red"
-    click.echo(f"{len(lines) - 1:,} events, all as recorded; the run is {word}", err=True)
+    tell(f"{len(lines) - 1:,} events, all as recorded; the run is {word}")
     if verdict.failure is not None:
-        click.echo(f"{verdict.failure.what}: {verdict.failure.says}", err=True)
+        tell(f"{verdict.failure.what}: {verdict.failure.says}")
         return verdict.failure.exit_code
     return ExitCode.DONE
 
@@ -72,7 +73,7 @@ def _compare(journal: Path, other: Path) -> ExitCode:
 
     difference = first_difference(read_lines(journal), read_lines(other))
     if difference is None:
-        click.echo("equal to the last event", err=True)
+        tell("equal to the last event")
         return ExitCode.DONE
     _tell(difference, str(journal), str(other))
     return ExitCode.RESTORE_FAILED
@@ -80,24 +81,23 @@ def _compare(journal: Path, other: Path) -> ExitCode:
 
 def _tell_otherwise(difference: Difference, journal: str) -> None:
     if difference.is_cut_off:
-        click.echo(
+        tell(
             f"{journal}: is cut off after line {difference.line - 1}; "
             "up to there all is as recorded, what came then is not known",
-            err=True,
         )
         return
-    click.echo(f"{journal}: the run went otherwise than recorded", err=True)
+    tell(f"{journal}: the run went otherwise than recorded")
     _tell(difference, journal, "now")
 
 
 def _tell(difference: Difference, first: str, second: str) -> None:
-    click.echo(f"first difference in line {difference.line}:", err=True)
+    tell(f"first difference in line {difference.line}:")
     for line in difference.before:
-        click.echo(f"    {_around(line, 0)}", err=True)
+        tell(f"    {_around(line, 0)}")
     one, two = difference.first, difference.second
     place = _parting(one or "", two or "")
     for name, told in ((first, one), (second, two)):
-        click.echo(f"  {name}: {'(ends here)' if told is None else _around(told, place)}", err=True)
+        tell(f"  {name}: {'(ends here)' if told is None else _around(told, place)}")
 
 
 def _parting(one: str, two: str) -> int:

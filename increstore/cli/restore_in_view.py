@@ -7,10 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
-
 from increstore.cli.restore import exit_code_of, prepare_early
 from increstore.cli.serving import serving
+from increstore.cli.streams import tell
 from increstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -216,5 +215,5 @@ def _summarized(started: Started, run: Callable[[], float]) -> int:
     if ended is None:
         return exit_code_of(None)
     for line in summary_lines(*ended, seconds):
-        click.echo(line, err=True)
+        tell(line)
     return exit_code_of(ended[1])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from increstore.cli.streams import tell
 from increstore.cli.words import counted
 from increstore.errors import ExitCode, IncrestoreError, StorageFailed, UsageError
 from increstore.proving.campaign import (
@@ -316,4 +317,4 @@ def _shrink_first(failures: list[Verdict], choices: RunChoices) -> str:
 
 def _say(text: str) -> None:
     """For people: to stderr, so that stdout stays JSON or empty."""
-    click.echo(text, err=True)
+    tell(text)

@@ -6,8 +6,7 @@ import ipaddress
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from increstore.cli.streams import tell
 from increstore.errors import UsageError
 
 if TYPE_CHECKING:
@@ -77,10 +76,9 @@ def _answering(
 
 
 def _tell(host: str, address: str) -> None:
-    click.echo(f"to look at it: increstore watch {address}", err=True)
+    tell(f"to look at it: increstore watch {address}")
     if not is_loopback(host):
-        click.echo(
+        tell(
             f"anybody who reaches {host} can look at it: nothing is encrypted, and nobody is asked "
             "for a password",
-            err=True,
         )

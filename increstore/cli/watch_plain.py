@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from increstore.cli.streams import tell
 from increstore.errors import ExitCode
 from increstore.judging.journal_text import readable
 from increstore.judging.violation import VIOLATED
@@ -83,7 +84,7 @@ class Teller:
         if status.error != self._trouble:
             self._trouble = status.error
             if status.error and status.state != "failed":  # That one is raised, and told so.
-                click.echo(f"{status.state}: {status.error}", err=True)
+                tell(f"{status.state}: {status.error}")
         return status.state in ("ended", "failed")
 
     def last_line(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from increstore.journal import JOURNAL_OPENED
 from increstore.view.glyphs import look_of
 
 if TYPE_CHECKING:
@@ -37,7 +39,7 @@ class PlainLines:
     def lines_of(self, event: JournalEvent) -> list[str]:
         """The lines for an event that the view has just taken in."""
         view = self._view
-        lines = [] if event.name in SAMPLES else [event.as_line(view.started_at)]
+        lines = [] if event.name in SAMPLES else [self._line(event)]
         for name in view.dirty:
             if view.shards[name].state == "unnotified":
                 self._missing.setdefault(name, False)
@@ -49,6 +51,12 @@ class PlainLines:
             self._barrier = view.barrier.says
             lines.append(f"{self._when(view.barrier.at)}  coordinator  {view.barrier.says}")
         return lines
+
+    def _line(self, event: JournalEvent) -> str:
+        if event.name == JOURNAL_OPENED:  # The text of its scenario is no fact for one line.
+            facts = {name: fact for name, fact in event.facts.items() if name != "text"}
+            event = replace(event, facts=facts)
+        return event.as_line(self._view.started_at)
 
     def _missing_reports(self) -> list[str]:
         lines = []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from xml.etree import ElementTree as Xml
 
 import pytest
@@ -40,6 +43,18 @@ def a_journal(folder):
 def rewrite_first_line(journal, **facts):
     first, rest = journal.read_text(encoding="utf-8").split("\n", 1)
     journal.write_text(json.dumps({**json.loads(first), **facts}) + "\n" + rest, encoding="utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's full device")
+def test_who_cannot_be_told_does_not_change_how_a_run_ended(tmp_path):
+    words = ["run", a_scenario_file(tmp_path), "--seed", "0", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "increstore", *words],
+            stdout=subprocess.PIPE, stderr=full, text=True,
+        )  # fmt: skip
+    assert done.returncode == 0
+    assert json.loads(done.stdout.splitlines()[-1])["exit_code"] == 0
 
 
 def test_green_files_say_so_and_exit_0(tmp_path):
