@@ -114,7 +114,7 @@ class _Reader:
             config = words.config_of(plan.facts, SLACK_NS)
         except (KeyError, TypeError, ValueError, AssertionError) as error:
             raise self._unreadable(plan, error) from error
-        judge = self._judges.get(topology.restore)
+        judge = None if run.begins_with_nothing else self._judges.get(topology.restore)
         if judge is None:
             if self._oracle_of is not None:
                 config = replace(config, oracle=self._oracle_of(topology))

@@ -52,6 +52,8 @@ class JournalRun:
     number: int
     lines: tuple[JournalLine, ...]
     torn: int | None
+    begins_with_nothing: bool
+    """Whether it is a simulation: those go on with no other run, however many a file holds."""
 
 
 def read_runs(path: Path) -> list[JournalRun]:
@@ -60,6 +62,7 @@ def read_runs(path: Path) -> list[JournalRun]:
     Raises: JournalUnreadable when it cannot be read or is no journal, with the line.
     """
     runs: list[list[JournalLine]] = []
+    simulated: list[bool] = []
     torn: dict[int, int] = {}
     half: tuple[int, str] | None = None
     for number, text in _full_lines(path):
@@ -76,6 +79,7 @@ def read_runs(path: Path) -> list[JournalRun]:
         if line.event == JOURNAL_OPENED:
             _require_format(path, line)
             runs.append([])
+            simulated.append(line.facts.get("mode") == "simulation")
         elif not runs:
             break
         else:
@@ -87,7 +91,7 @@ def read_runs(path: Path) -> list[JournalRun]:
         )
         raise JournalUnreadable(no_journal if half is None else half[1])
     return [
-        JournalRun(number + 1, _by_time(lines), torn.get(number + 1))
+        JournalRun(number + 1, _by_time(lines), torn.get(number + 1), simulated[number])
         for number, lines in enumerate(runs)
     ]
 

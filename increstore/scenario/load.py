@@ -25,6 +25,8 @@ MISTAKES_MAX = 50
 """Mistakes of one file that are told."""
 CHARACTERS_MAX = 800
 """Of one mistake: enough for all words that a list of words may hold."""
+BYTES_MAX = 1 << 20
+"""Of one file; a page is enough for what a person writes, and a hundred for what --shrink does."""
 _STAND_IN = {"title": "-", "why": "-"}
 
 
@@ -39,7 +41,14 @@ def load_scenario(path: Path) -> Scenario:
 def text_of(path: Path) -> str:
     """The text of a scenario file. Raises: ScenarioError when it cannot be read, or is no text."""
     try:
-        return path.read_bytes().decode("utf-8-sig")  # Some editors open a file with a mark.
+        with path.open("rb") as file:
+            content = file.read(BYTES_MAX + 1)
+        if len(content) > BYTES_MAX:
+            raise ScenarioError(
+                f"{path}: too long for a scenario (expected {BYTES_MAX:,} bytes at most); name a "
+                "scenario file"
+            )
+        return content.decode("utf-8-sig")  # Some editors open a file with a mark.
     except OSError as error:
         raise ScenarioError(
             f"{path}: the scenario cannot be read ({error.strerror}); name a .toml file"

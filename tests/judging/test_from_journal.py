@@ -359,3 +359,10 @@ def test_a_known_event_that_lacks_a_fact_is_an_error_with_its_line(tmp_path):
     del found["order"]
     with pytest.raises(JournalUnreadable, match=rf"line {place + 1}: batch.applied .* 'order'"):
         judged(tmp_path, [*lines[:place], json.dumps(found), *lines[place + 1 :]])
+
+
+def test_simulated_runs_in_one_file_are_judged_each_by_itself(tmp_path):
+    """As one restore they would be one that has lost everything in between."""
+    verdict = judged(tmp_path, [*lines_of(), *lines_of(), *lines_of(seed=2)])
+    assert verdict.violation is None
+    assert verdict.ends == ["completed"] * 3

@@ -4,9 +4,9 @@ import pytest
 
 from increstore.errors import ExitCode, ScenarioError
 from increstore.scenario.faults import FAULT_MODELS
-from increstore.scenario.load import load_scenario, parse_scenario
+from increstore.scenario.load import BYTES_MAX, load_scenario, parse_scenario
 from increstore.scenario.values import RATE_WHOLE, Span, exactly
-from tests.scenario.builders import MS, SECOND, a_fault, a_scenario, mistakes
+from tests.scenario.builders import HEAD, MS, SECOND, a_fault, a_scenario, mistakes
 
 
 def test_a_scenario_needs_only_a_title_and_a_reason():
@@ -376,3 +376,14 @@ def test_the_default_name_of_a_fault_does_not_move_when_one_before_it_is_broken(
         """
     )
     assert found == ["fault 1 (kind = \"dorp\"): unknown kind 'dorp' (did you mean 'drop'?)"]
+
+
+def test_a_file_that_no_person_has_written_is_refused_before_it_is_understood(tmp_path):
+    path = tmp_path / "long.toml"
+    path.write_text(f"{HEAD}{'#' * BYTES_MAX}", encoding="utf-8")
+
+    with pytest.raises(ScenarioError, match=r"long.toml: too long for a scenario \(expected 1,0"):
+        load_scenario(path)
+
+    path.write_text(f"{HEAD}{'#' * 1000}", encoding="utf-8")
+    assert load_scenario(path).format == 1
