@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+
 import pytest
 
 from increstore.proving.journalled import first_difference, read_recorded, replay, run_with_journal
@@ -103,11 +107,15 @@ def test_a_program_without_the_bug_parts_from_the_journal_at_a_line_that_is_told
 
 
 def test_verdicts_come_in_the_order_of_the_tasks_also_from_many_processes(tmp_path):
+    """In a process of their own: workers are forked, and this one may have threads."""
     path = str(a_scenario_file(tmp_path))
-    tasks = [Task(path, "simulation", seed) for seed in range(60)]
+    command = [sys.executable, "-m", "increstore", "run", path, "--seeds", "0..59", "--json"]
 
-    alone = list(run_tasks(tasks, jobs=1))
-    shared = list(run_tasks(tasks, jobs=2))
+    shared = subprocess.run([*command, "--jobs", "2"], capture_output=True, text=True)
 
-    assert [verdict.seed for verdict in shared] == list(range(60))
-    assert [verdict.digest for verdict in shared] == [verdict.digest for verdict in alone]
+    alone = run_tasks([Task(path, "simulation", seed) for seed in range(60)], jobs=1)
+    *verdicts, summary = map(json.loads, shared.stdout.splitlines())
+    assert (summary["runs"], summary["exit_code"]) == (60, 0)
+    assert [(one["seed"], one["digest"]) for one in verdicts] == [
+        (one.seed, one.as_json()["digest"]) for one in alone
+    ]
