@@ -7,7 +7,6 @@ for the whole (docs/JSON.md).
 
 from __future__ import annotations
 
-import sys
 import time
 from contextlib import contextmanager
 from dataclasses import fields
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from increstore.cli.streams import tell
+from increstore.cli.streams import show_over, tell
 from increstore.compiled import is_compiled
 from increstore.errors import ExitCode
 
@@ -183,7 +182,6 @@ class _Clock:
         self._began = time.monotonic_ns()
         self._told = self._began
         self._limit = None if seconds_max is None else self._began + seconds_max * _SECOND_NS
-        self._is_shown = sys.stderr.isatty()
         self._states = self._depth = 0
 
     @property
@@ -197,9 +195,9 @@ class _Clock:
     def is_enough(self, states: int, depth: int) -> bool:
         now = time.monotonic_ns()
         self._states, self._depth = states, depth
-        if self._is_shown and now - self._told >= _SECOND_NS:
+        if now - self._told >= _SECOND_NS:
             self._told = now
-            click.echo(f"\r{states:,} states, {depth} steps far ", nl=False, err=True)
+            show_over(f"{states:,} states, {depth} steps far")
         return self._limit is not None and now >= self._limit
 
 
@@ -209,8 +207,10 @@ def _telling_how_far(clock: _Clock) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
+        show_over("")
         tell(f"stopped {clock.progress}: no law is broken so far")
         raise
+    show_over("")
 
 
 class Report:

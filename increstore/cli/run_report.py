@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from increstore.cli.streams import tell
+from increstore.cli.streams import show_over, tell
 from increstore.cli.words import counted
 from increstore.errors import ExitCode, IncrestoreError, StorageFailed, UsageError
 from increstore.proving.campaign import (
@@ -161,12 +160,14 @@ def _count(
     report: FileReport, verdicts: Iterable[Verdict], expected: int, choices: RunChoices
 ) -> None:
     progress = Progress(report, expected)
-    for verdict in verdicts:
-        report.count(verdict)
-        if choices.as_json:
-            click.echo(json.dumps(verdict.as_json(), ensure_ascii=False))
-        progress.show()
-    progress.clear()
+    try:
+        for verdict in verdicts:
+            report.count(verdict)
+            if choices.as_json:
+                click.echo(json.dumps(verdict.as_json(), ensure_ascii=False))
+            progress.show()
+    finally:
+        show_over("")
 
 
 class Progress:
@@ -176,12 +177,11 @@ class Progress:
         self._report = report
         self._done_before = report.runs
         self._expected = expected
-        self._is_shown = sys.stderr.isatty()
         self._started = self._shown_at = time.monotonic()
 
     def show(self) -> None:
         now = time.monotonic()
-        if not self._is_shown or now - self._shown_at < PROGRESS_PERIOD_S:
+        if now - self._shown_at < PROGRESS_PERIOD_S:
             return
         self._shown_at = now
         done = self._report.runs - self._done_before
@@ -190,11 +190,7 @@ class Progress:
             f"{self._report.plan.path} on {self._report.plan.mode}: {done}/{self._expected} runs, "
             f"{rate:,.0f}/s, {len(self._report.failures)} failed"
         )
-        click.echo(f"\r\033[K{text[:79]}", err=True, nl=False)
-
-    def clear(self) -> None:
-        if self._is_shown:
-            click.echo("\r\033[K", err=True, nl=False)
+        show_over(text)
 
 
 def _tell_file(report: FileReport, took_s: float, note: str, good: str = "ok  ") -> None:

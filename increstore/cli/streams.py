@@ -13,6 +13,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+COLUMNS_UNKNOWN = 80
 _STREAMS = (("stdin", "r"), ("stdout", "w"), ("stderr", "w"))
 
 
@@ -37,6 +38,20 @@ def tell(line: str) -> None:
         click.echo(line, err=True)
     except OSError:
         _point_at_nothing(sys.stderr.fileno())
+
+
+def show_over(text: str) -> None:
+    """Show this on the terminal in place of what was shown so before; nothing in a pipe.
+
+    It is cut to one line: of two only the second could be written over. "" leaves nothing.
+    """
+    if not sys.stderr.isatty():
+        return
+    columns = COLUMNS_UNKNOWN
+    with contextlib.suppress(OSError):
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns or columns
+    with contextlib.suppress(OSError):
+        click.echo(f"\r\033[K{text[: columns - 1]}", err=True, nl=False)
 
 
 @contextlib.contextmanager

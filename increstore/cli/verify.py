@@ -7,13 +7,12 @@ for each table and one for the whole: their fields are in `increstore.verificati
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from increstore.cli.arguments import PathArgument
-from increstore.cli.streams import reader_may_leave, tell
+from increstore.cli.streams import reader_may_leave, show_over, tell
 from increstore.cli.words import counted
 from increstore.errors import ExitCode
 
@@ -70,8 +69,7 @@ def verify_and_show(
     """Verify and print the report; the exit code it deserves."""
     from increstore.verification.verify import verify as verify_target
 
-    progress = _show_progress if sys.stderr.isatty() else _no_progress
-    report = verify_target(target, collection, upto=upto, tables=tables, progress=progress)
+    report = verify_target(target, collection, upto=upto, tables=tables, progress=_show_progress)
     with reader_may_leave():
         if as_json:
             _print_json(report)
@@ -80,14 +78,9 @@ def verify_and_show(
     return int(ExitCode.DONE if report.is_equal else ExitCode.VERIFICATION_FAILED)
 
 
-def _no_progress(_table: str, _done: int, _ranges: int) -> None:
-    pass
-
-
 def _show_progress(table: str, done: int, ranges: int) -> None:
     """One line on the terminal, written over; gone when the table is done."""
-    text = f"verifying {table}: key range {done + 1} of {ranges}" if done < ranges else ""
-    click.echo(f"\r\033[K{text}", err=True, nl=False)
+    show_over(f"verifying {table}: key range {done + 1} of {ranges}" if done < ranges else "")
 
 
 def _print_json(report: VerificationReport) -> None:
