@@ -15,6 +15,7 @@ from increstore.errors import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from types import FrameType
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -59,7 +60,10 @@ def interrupt_when_told() -> None:
         signal.signal(number, signal.default_int_handler if is_sigint else _pass_on_as_sigint)
 
 
-def _pass_on_as_sigint(*_: object) -> None:
+def _pass_on_as_sigint(number: int, frame: FrameType | None) -> None:
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        # A shell's background job, which does not mind Ctrl-C: this stop was meant for it alone.
+        signal.default_int_handler(number, frame)
     signal.raise_signal(signal.SIGINT)
 
 

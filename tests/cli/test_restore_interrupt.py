@@ -14,6 +14,17 @@ from chain.builder import a_shop_with_three_incrementals
 
 FAR_TOO_LONG = 64 << 30
 READ_BEFORE_INTERRUPT = 200 << 20
+A_BACKGROUND_JOB = """
+import signal, time
+from increstore.stops import interrupt_when_told
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+interrupt_when_told()
+try:
+    print("working", flush=True)
+    time.sleep(10)  # Nobody waits so long, unless the stop is not heard.
+except KeyboardInterrupt:
+    print("stopped")
+"""
 
 
 def swell(collection: Path) -> None:
@@ -57,3 +68,13 @@ def test_a_stop_while_checksums_are_computed_ends_at_once(tmp_path, words, how):
     assert running.returncode == 7, errors
     assert errors.splitlines()[-1] == "stopped"
     assert not (tmp_path / "restored").exists()
+
+
+def test_a_job_in_the_background_of_a_script_ignores_ctrl_c_and_still_hears_sigterm():
+    """Seen with `increstore backup .. &` in a shell script: SIGTERM went the way of SIGINT."""
+    command = [sys.executable, "-c", A_BACKGROUND_JOB]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout.readline() == "working\n"
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGTERM)
+        assert running.stdout.read() == "stopped\n"
