@@ -258,7 +258,7 @@ def test_a_flipped_value_fails_the_scan_with_its_place(damaged: Depot, tmp_path:
 def test_a_file_that_is_cut_after_validation_fails_and_goes_on_once_it_is_back(damaged, tmp_path):
     file, target = damaged.data_file(3, "shop/orders"), tmp_path / "target"
     whole = file.read_bytes()
-    cut = _when("incremental.completed", lambda: file.write_bytes(whole[:50]), incremental=1)
+    cut = _when("incremental.started", lambda: file.write_bytes(whole[:50]), incremental=0)
     run = restore_here(RestoreRequest(damaged.path, target), on_event=cut)
     assert run.outcome.state is RestoreState.FAILED
     assert_says(run.outcome.reason, [str(file), "copy the file again"])
