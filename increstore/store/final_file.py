@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -11,8 +12,7 @@ import pyarrow.parquet as pq
 from increstore.chain.digest import DIGEST_MASK, rows_digest
 from increstore.chain.files import make_directories, sync_directory
 from increstore.chain.merge import merge
-from increstore.store.files import TEMPORARY_SUFFIX, told_as_storage_failed
-from increstore.store.past_cache import BUFFER_BYTES, DirectFile
+from increstore.store.files import TEMPORARY_SUFFIX, begin_write_back, told_as_storage_failed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ _WRITE_ROWS = 65_536  # Values encoded in one go; the usual 1024 cost a tenth mo
 class FinalFile:
     """Writes final rows under a temporary name; what was written before stays until `finish`.
 
-    Memory: the rows of one row group, before and after encoding, and three buffers on their way.
+    Memory: the rows of one row group, before and after encoding.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -41,9 +41,9 @@ class FinalFile:
         self._temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
         # Opened here and not by the writer: one that fails keeps its file, and the space that a
         # removed file takes, until the garbage collector comes.
-        self._file: DirectFile | None = None
-        self._sink: pa.BufferedOutputStream | None = None
+        self._sink: pa.OSFile | None = None
         self._writer: pq.ParquetWriter | None = None
+        self._bytes_sent = 0
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
 
@@ -60,11 +60,11 @@ class FinalFile:
         with told_as_storage_failed(self._path, "writing the final rows"):
             assert self._writer is not None
             assert self._sink is not None
-            assert self._file is not None
             self._writer.close()
-            self._sink.flush()
-            size = self._file.finish()
-            self._file.close()
+            handle = self._sink.fileno()
+            os.fsync(handle)
+            size = os.fstat(handle).st_size
+            self._sink.close()
             self._temporary.replace(self._path)
             sync_directory(self._path.parent)
         return size
@@ -76,8 +76,8 @@ class FinalFile:
             if self._writer is not None:
                 self._writer.close()
         with contextlib.suppress(OSError):
-            if self._file is not None:
-                self._file.close()
+            if self._sink is not None:
+                self._sink.close()
         with told_as_storage_failed(self._temporary, "removing a part of the final rows"):
             self._temporary.unlink(missing_ok=True)
 
@@ -88,10 +88,7 @@ class FinalFile:
             if self._writer is None:
                 make_directories(self._path.parent)
                 deltas = _delta_columns(self._schema)
-                self._file = DirectFile(self._temporary)
-                # Of Arrow, so that its threads want the interpreter once a buffer, not every write.
-                raw = pa.PythonFile(self._file, mode="w")
-                self._sink = pa.BufferedOutputStream(raw, BUFFER_BYTES)
+                self._sink = pa.OSFile(str(self._temporary), mode="wb")
                 self._writer = pq.ParquetWriter(
                     self._sink,
                     self._schema,
@@ -101,7 +98,9 @@ class FinalFile:
                     write_batch_size=_WRITE_ROWS,
                 )
             if table.num_rows:
+                assert self._sink is not None
                 self._writer.write_table(table, row_group_size=table.num_rows)
+                self._bytes_sent = begin_write_back(self._sink.fileno(), self._bytes_sent)
 
 
 def _delta_columns(schema: pa.Schema) -> list[str]:

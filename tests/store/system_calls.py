@@ -13,13 +13,13 @@ from pathlib import Path
 
 _KINDS = {
     os.pwritev: "write",
-    os.write: "write",
     os.fdatasync: "sync",
     os.fsync: "sync",
     os.replace: "rename",
     os.rename: "rename",
     os.unlink: "remove",
     os.ftruncate: "cut",
+    os.posix_fadvise: "begin",
 }
 
 
@@ -27,8 +27,8 @@ _KINDS = {
 def watched(root):
     """The calls of the block, in order, as ("sync", "shard/control"): paths are below `root`.
 
-    A folder ends in "/". Only Python calls of this thread are seen, and a rename is told by the
-    name that the file gets.
+    "begin": the writing may begin, and nobody waits. A folder ends in "/". Only Python calls of
+    this thread are seen, and a rename is told by the name that the file gets.
     """
     calls = []
 

@@ -66,7 +66,7 @@ def test_final_rows_are_synced_before_they_have_their_name_and_named_before_reco
         store.finalize()
     made = calls[calls.index(("sync", "staged/")) + 1 :]
     assert made == [
-        ("write", "staged/orders/part-00000.parquet.tmp"),
+        ("begin", "staged/orders/part-00000.parquet.tmp"),
         ("sync", "staged/orders/part-00000.parquet.tmp"),
         ("rename", "staged/orders/part-00000.parquet"),
         ("sync", "staged/orders/"),

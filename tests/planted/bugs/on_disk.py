@@ -41,7 +41,7 @@ BUGS = (
     _bug(
         "final rows are named before they are synced",
         "The final file gets its name while its bytes may still be lost.",
-        (Edit(f"{_STORE}.past_cache:DirectFile.finish", "os.fsync(handle)", "pass"),),
+        (Edit(f"{_STORE}.final_file:FinalFile.finish", "os.fsync(handle)", "pass"),),
         "store/test_synced",
         "test_final_rows_are_synced_before_they_have_their_name_and_named_before_recorded",
     ),
