@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Self
 
     import pyarrow as pa
     import pyarrow.csv as pacsv
@@ -46,6 +48,9 @@ class PacedInput:
 
     A block of blank lines gives no batch, and the reader never says so. So a read waits for the
     batch before it only as long as parsing can take: the bound on memory must not stop the reader.
+
+    Left as a context manager, or at the latest when the interpreter ends, no read is under way: a
+    thread of Arrow's that comes back from Python after that end takes the process with it.
     """
 
     closed = False
@@ -56,32 +61,54 @@ class PacedInput:
         self._changed = threading.Condition()
         self._reads = 0
         self._reads_max = BLOCKS_AHEAD
+        self._reads_under_way = 0
         self._is_awaited = True  # The reader looks for its first batch when it is made.
+        self._is_over = False
+        atexit.register(self.end)  # For whoever keeps `batches` and never goes on.
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """From here on the file has ended; waits for a read that is under way."""
+        atexit.unregister(self.end)
+        with self._changed:
+            self._is_over = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._reads_under_way)
 
     def read(self, size: int) -> bytes:
         with self._changed:
             self._reads += 1
-            while self._reads > self._reads_max:
+            self._reads_under_way += 1
+        try:
+            return self._stream.read(size) if self._may_read() else b""
+        finally:
+            with self._changed:
+                self._reads_under_way -= 1
+                self._changed.notify_all()
+
+    def _may_read(self) -> bool:
+        """When it is time for one more read; False when there is to be none."""
+        with self._changed:
+            while self._reads > self._reads_max and not self._is_over:
                 if not self._changed.wait(self._patience_s) and self._is_awaited:
                     self._reads_max += 1
-        return self._stream.read(size)
+            return not self._is_over
 
     def batches(self, reader: pacsv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
         """What `reader` makes of this file."""
         try:
             while True:
-                self._await(1)
+                with self._changed:
+                    self._is_awaited = True
+                    self._reads_max += 1
+                    self._changed.notify_all()
                 batch = reader.read_next_batch()
                 self._is_awaited = False
                 yield batch
         except StopIteration:
             return
-        finally:
-            # Whoever stops early: no read may wait any longer, for the reader waits for it.
-            self._await(1 << 62)
-
-    def _await(self, reads: int) -> None:
-        with self._changed:
-            self._is_awaited = True
-            self._reads_max += reads
-            self._changed.notify_all()

@@ -97,25 +97,30 @@ class CsvText:
         delimiter = _delimiter(self.path)
         with pa.input_stream(str(self.path), compression="detect") as stream:
             rows = WithLastRow(stream, len(self.names), delimiter)
-            paced = PacedInput(rows, block_bytes)
-            with pacsv.open_csv(
-                paced,
+            with PacedInput(rows, block_bytes) as paced:
                 # One thread: only then does the parser know the number of a bad record.
-                read_options=pacsv.ReadOptions(block_size=block_bytes, use_threads=False),
-                parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                convert_options=pacsv.ConvertOptions(
-                    column_types=dict.fromkeys(self.names, pa.string()),
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                ),
-            ) as reader:
-                if reader.schema.names != self.names:
-                    raise SnapshotRefused(
-                        f"{self.path}: its header row may be read as {reader.schema.names} or as "
-                        f"{self.names}; put each name in double quotes, or none"
-                    )
-                yield from paced.batches(reader)
+                reader = pacsv.open_csv(
+                    paced,
+                    read_options=pacsv.ReadOptions(block_size=block_bytes, use_threads=False),
+                    parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+                    convert_options=self._convert_options(),
+                )
+                # The input ends first: the reader waits for a read that is under way.
+                with reader, paced:
+                    if reader.schema.names != self.names:
+                        raise SnapshotRefused(
+                            f"{self.path}: its header row may be read as {reader.schema.names} or "
+                            f"as {self.names}; put each name in double quotes, or none"
+                        )
+                    yield from paced.batches(reader)
+
+    def _convert_options(self) -> pacsv.ConvertOptions:
+        return pacsv.ConvertOptions(
+            column_types=dict.fromkeys(self.names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
 
     def _refused(self, error: pa.ArrowInvalid) -> SnapshotRefused:
         return SnapshotRefused(
