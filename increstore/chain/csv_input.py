@@ -20,6 +20,9 @@ BLOCKS_AHEAD = 2
 PATIENCE_BYTES_PER_S = 50e6
 """A block that is parsed slower than this is taken for one that gives no batch."""
 
+END_PATIENCE_S = 5.0
+"""How long the end of a file waits for Arrow's thread to come and find it."""
+
 
 class WithLastRow:
     """The bytes of a stream, and then one row more, on a line of its own."""
@@ -49,8 +52,8 @@ class PacedInput:
     A block of blank lines gives no batch, and the reader never says so. So a read waits for the
     batch before it only as long as parsing can take: the bound on memory must not stop the reader.
 
-    Left as a context manager, or at the latest when the interpreter ends, no read is under way: a
-    thread of Arrow's that comes back from Python after that end takes the process with it.
+    Left as a context manager, or at the latest when the interpreter ends, the file is at its end
+    for that thread: one that came back from Python after that would take the process with it.
     """
 
     closed = False
@@ -61,9 +64,9 @@ class PacedInput:
         self._changed = threading.Condition()
         self._reads = 0
         self._reads_max = BLOCKS_AHEAD
-        self._reads_under_way = 0
         self._is_awaited = True  # The reader looks for its first batch when it is made.
         self._is_over = False
+        self._is_at_end = False
         atexit.register(self.end)  # For whoever keeps `batches` and never goes on.
 
     def __enter__(self) -> Self:
@@ -73,27 +76,30 @@ class PacedInput:
         self.end()
 
     def end(self) -> None:
-        """From here on the file has ended; waits for a read that is under way."""
+        """Let the next read find the end of the file, and wait for it."""
         atexit.unregister(self.end)
         with self._changed:
             self._is_over = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not self._reads_under_way)
+            # A reader that holds enough blocks does not read on: then there is nobody to wait for.
+            self._changed.wait_for(lambda: self._is_at_end or not self._reads, END_PATIENCE_S)
 
     def read(self, size: int) -> bytes:
-        with self._changed:
-            self._reads += 1
-            self._reads_under_way += 1
+        content = b""
         try:
-            return self._stream.read(size) if self._may_read() else b""
+            if self._may_read():
+                content = self._stream.read(size)
+            return content
         finally:
-            with self._changed:
-                self._reads_under_way -= 1
-                self._changed.notify_all()
+            if len(content) < size:  # Or it failed: in both cases it was the last.
+                with self._changed:
+                    self._is_at_end = True
+                    self._changed.notify_all()
 
     def _may_read(self) -> bool:
         """When it is time for one more read; False when there is to be none."""
         with self._changed:
+            self._reads += 1
             while self._reads > self._reads_max and not self._is_over:
                 if not self._changed.wait(self._patience_s) and self._is_awaited:
                     self._reads_max += 1
@@ -101,14 +107,22 @@ class PacedInput:
 
     def batches(self, reader: pacsv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
         """What `reader` makes of this file."""
-        try:
-            while True:
-                with self._changed:
-                    self._is_awaited = True
-                    self._reads_max += 1
-                    self._changed.notify_all()
+        _unfinished.add(reader)
+        while True:
+            with self._changed:
+                self._is_awaited = True
+                self._reads_max += 1
+                self._changed.notify_all()
+            try:
                 batch = reader.read_next_batch()
-                self._is_awaited = False
-                yield batch
-        except StopIteration:
-            return
+            except StopIteration:
+                _unfinished.discard(reader)
+                return
+            self._is_awaited = False
+            yield batch
+
+
+_unfinished: set[pacsv.CSVStreamingReader] = set()
+"""Kept from the garbage collector, which has the interpreter while it waits for Arrow's thread:
+that thread, in the middle of a read, would wait for the interpreter. Few, of a command that failed.
+"""

@@ -105,14 +105,13 @@ class CsvText:
                     parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                     convert_options=self._convert_options(),
                 )
-                # The input ends first: the reader waits for a read that is under way.
-                with reader, paced:
-                    if reader.schema.names != self.names:
-                        raise SnapshotRefused(
-                            f"{self.path}: its header row may be read as {reader.schema.names} or "
-                            f"as {self.names}; put each name in double quotes, or none"
-                        )
-                    yield from paced.batches(reader)
+                if reader.schema.names != self.names:
+                    list(paced.batches(reader))  # As it began, it is read to its end.
+                    raise SnapshotRefused(
+                        f"{self.path}: its header row may be read as {reader.schema.names} or "
+                        f"as {self.names}; put each name in double quotes, or none"
+                    )
+                yield from paced.batches(reader)
 
     def _convert_options(self) -> pacsv.ConvertOptions:
         return pacsv.ConvertOptions(
