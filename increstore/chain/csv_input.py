@@ -105,9 +105,12 @@ class PacedInput:
                     self._reads_max += 1
             return not self._is_over
 
-    def batches(self, reader: pacsv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
-        """What `reader` makes of this file."""
+    def keep(self, reader: pacsv.CSVStreamingReader) -> None:
+        """Have it live until it has read to the end: see `_unfinished`."""
         _unfinished.add(reader)
+
+    def batches(self, reader: pacsv.CSVStreamingReader) -> Iterator[pa.RecordBatch]:
+        """What `reader`, which was kept, makes of this file."""
         while True:
             with self._changed:
                 self._is_awaited = True

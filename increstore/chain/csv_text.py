@@ -105,8 +105,8 @@ class CsvText:
                     parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
                     convert_options=self._convert_options(),
                 )
+                paced.keep(reader)
                 if reader.schema.names != self.names:
-                    list(paced.batches(reader))  # As it began, it is read to its end.
                     raise SnapshotRefused(
                         f"{self.path}: its header row may be read as {reader.schema.names} or "
                         f"as {self.names}; put each name in double quotes, or none"
