@@ -80,8 +80,8 @@ def backup(
     makes; tables it does not name are recorded as unchanged. In CSV an empty field is NULL, and ""
     is the empty text.
 
-    A snapshot may be larger than memory: its rows are sorted in a folder of COLLECTION meanwhile,
-    where allow the size that they take there, lz4-compressed, twice.
+    A snapshot may be larger than memory: meanwhile its rows are sorted in a folder of COLLECTION.
+    Have twice as much room there as they take when lz4-compressed.
 
     \b
     increstore backup shop.backups --full orders=orders.csv --key orders=id
