@@ -67,6 +67,35 @@ def _pass_on_as_sigint(number: int, frame: FrameType | None) -> None:
     signal.raise_signal(signal.SIGINT)
 
 
+@contextlib.contextmanager
+def imports_go_first() -> Iterator[None]:
+    """Let a stop wait for the imports of the block, and do then what it would have done.
+
+    For imports of a program that has something to tidy up. See `stop_at_once_when_told` for what an
+    exception does to them.
+    """
+    heard: list[int] = []
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    for number in heard_stops():
+        signal.signal(number, lambda number, _: heard.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if heard:
+            signal.raise_signal(heard[0])
+
+
+def is_interruption(error: BaseException | None) -> bool:
+    """Whether an error is what something else has made of a KeyboardInterrupt."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(is_interruption(part) for part in error.exceptions)
+    return isinstance(error, KeyboardInterrupt) or (
+        error is not None and is_interruption(error.__cause__)
+    )
+
+
 def at_the_end(tidy_up: Callable[[], None]) -> None:
     """Have this done before the process ends, in whichever way but a kill; it must be quick."""
     _at_the_end.append(tidy_up)

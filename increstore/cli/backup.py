@@ -15,6 +15,7 @@ from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import tell
 from increstore.cli.words import counted
 from increstore.errors import UsageError
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +88,8 @@ def backup(
     increstore backup shop.backups --full orders=orders.csv --key orders=id
     increstore backup shop.backups --incremental orders=orders-today.csv
     """
-    from increstore.chain.backup import backup_full, backup_incremental
+    with imports_go_first():
+        from increstore.chain.backup import backup_full, backup_incremental
 
     if full == incremental:
         raise click.UsageError("say --full or --incremental, one of the two")

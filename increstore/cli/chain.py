@@ -16,6 +16,7 @@ from increstore.cli.aside import work_aside
 from increstore.cli.streams import reader_may_leave
 from increstore.cli.words import counted
 from increstore.errors import BackupChainBroken, ExitCode
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,8 +48,9 @@ def chain(
     Every problem is listed at once, each with its place and what to do. Exit code 0: the chain can
     be restored. 3: it has problems. Changes nothing.
     """
-    from increstore.chain.collection import Collection
-    from increstore.chain.report import report_chain
+    with imports_go_first():
+        from increstore.chain.collection import Collection
+        from increstore.chain.report import report_chain
 
     try:
         opened = Collection.open(collection)
@@ -70,8 +72,9 @@ def chain(
 
 def show_chain(collection: Path) -> None:
     """Print the report on the last chain of `collection` for people, on stdout."""
-    from increstore.chain.collection import Collection
-    from increstore.chain.report import report_chain
+    with imports_go_first():
+        from increstore.chain.collection import Collection
+        from increstore.chain.report import report_chain
 
     print_report(report_chain(Collection.open(collection)))
 

@@ -18,6 +18,7 @@ import click
 from increstore.cli.streams import tell
 from increstore.cli.words import counted
 from increstore.errors import ExitCode
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,8 @@ def check(
 
 
 def _check(journal: Path, collection: Path | None, target: Path | None, *, as_json: bool) -> int:
-    from increstore.judging.from_journal import check_journal
+    with imports_go_first():
+        from increstore.judging.from_journal import check_journal
 
     oracle_of = None if collection is None else _oracle_from(collection)
     verdict = check_journal(journal, oracle_of)
@@ -123,7 +125,8 @@ class CollectionOracle:
 
 
 def _oracle_from(collection: Path) -> Any:
-    from increstore.verification.history import read_history
+    with imports_go_first():
+        from increstore.verification.history import read_history
 
     def oracle_of(topology: Topology) -> CollectionOracle:
         tables = [table.table for table in topology.tables]

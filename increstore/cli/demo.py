@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from increstore.cli.arguments import PathArgument
+from increstore.stops import imports_go_first
 
 _SHARDS = click.IntRange(1, 100)
 
@@ -57,10 +58,11 @@ def demo(
 def _demonstrate(
     collection: Path, target: Path, sources: int, targets: int, on: str, plain: bool
 ) -> int:
-    from increstore.cli.chain import show_chain
-    from increstore.cli.restore import restore_and_show
-    from increstore.cli.verify import verify_and_show
-    from increstore.runtime.request import RestoreRequest
+    with imports_go_first():
+        from increstore.cli.chain import show_chain
+        from increstore.cli.restore import restore_and_show
+        from increstore.cli.verify import verify_and_show
+        from increstore.runtime.request import RestoreRequest
 
     click.secho("The chain", bold=True)
     show_chain(collection)

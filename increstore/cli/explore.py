@@ -18,6 +18,7 @@ import click
 from increstore.cli.streams import show_over, tell
 from increstore.compiled import is_compiled
 from increstore.errors import ExitCode
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,7 +111,8 @@ def explore(
     broken. 5: one is, and the shortest way there is printed.
     """
     _refuse_compiled()
-    from increstore.simulation.explore import Budgets, Limits, Search, Shape, SmallWorld
+    with imports_go_first():
+        from increstore.simulation.explore import Budgets, Limits, Search, Shape, SmallWorld
 
     budgets = Budgets(**{field.name: numbers.pop(field.name) for field in fields(Budgets)})
     shape = Shape(**numbers, in_flight=in_flight or -1, alike=not distinct)

@@ -19,7 +19,13 @@ import click
 from increstore import __version__
 from increstore.cli.streams import is_fault_of_output, leave_stdout, open_closed_streams, tell
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
-from increstore.stops import end_process, end_stopped, interrupt_when_told
+from increstore.stops import (
+    end_process,
+    end_stopped,
+    imports_go_first,
+    interrupt_when_told,
+    is_interruption,
+)
 
 _COMMANDS = (
     "demo", "backup", "chain", "restore", "verify", "run", "watch", "replay", "check", "explore",
@@ -35,7 +41,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"increstore.cli.{cmd_name}")
+        with imports_go_first():
+            module = importlib.import_module(f"increstore.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
@@ -111,6 +118,8 @@ def run_command_line() -> NoReturn:
         show_error(error)
         code = error.exit_code
     except Exception as error:
+        if is_interruption(error):
+            end_stopped()
         code = _unexpected(error)
     _leave(int(code or 0))
 

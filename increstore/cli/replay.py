@@ -15,6 +15,7 @@ import click
 
 from increstore.cli.streams import tell
 from increstore.errors import ExitCode
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from increstore.proving.journalled import Difference
@@ -48,8 +49,9 @@ def replay(context: click.Context, journal: Path, other: Path | None, show: bool
 
 
 def _run_again(journal: Path, *, show: bool) -> ExitCode:
-    from increstore.proving.journalled import first_difference, read_lines, read_recorded
-    from increstore.proving.journalled import replay as replay_recorded
+    with imports_go_first():
+        from increstore.proving.journalled import first_difference, read_lines, read_recorded
+        from increstore.proving.journalled import replay as replay_recorded
 
     recorded = read_recorded(journal)
     lines: list[str] = []
@@ -69,7 +71,8 @@ def _run_again(journal: Path, *, show: bool) -> ExitCode:
 
 
 def _compare(journal: Path, other: Path) -> ExitCode:
-    from increstore.proving.journalled import first_difference, read_lines
+    with imports_go_first():
+        from increstore.proving.journalled import first_difference, read_lines
 
     difference = first_difference(read_lines(journal), read_lines(other))
     if difference is None:

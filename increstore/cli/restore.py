@@ -13,6 +13,7 @@ from increstore.cli.arguments import PathArgument, Seconds
 from increstore.cli.aside import work_aside
 from increstore.cli.refusal import RefusalAsJson
 from increstore.errors import ExitCode
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,11 +164,12 @@ def restore_and_show(
         stack.callback(pool.shutdown, wait=False)
         preparing = pool.submit(prepare_early, request)
         # Meanwhile the rest is imported; first what the plan needs, so that pages can be read.
-        import increstore.chain.reader
-        import increstore.chain.validate  # noqa: F401
-        from increstore.cli.display import choose_display
-        from increstore.protocol.coordinator import CoordinatorConfig
-        from increstore.runtime.restore import run_restore
+        with imports_go_first():
+            import increstore.chain.reader
+            import increstore.chain.validate  # noqa: F401
+            from increstore.cli.display import choose_display
+            from increstore.protocol.coordinator import CoordinatorConfig
+            from increstore.runtime.restore import run_restore
 
         prepared, early = preparing.result()
         stack.callback(prepared.directory.close)
@@ -195,9 +197,10 @@ def _restore_in_view(
     stage_deadline_s: float | None,
     deadline_s: float | None,
 ) -> int:
-    from increstore.cli.display import choose_display
-    from increstore.cli.restore_in_view import restore_in_view
-    from increstore.protocol.coordinator import CoordinatorConfig
+    with imports_go_first():
+        from increstore.cli.display import choose_display
+        from increstore.cli.restore_in_view import restore_in_view
+        from increstore.protocol.coordinator import CoordinatorConfig
 
     config = CoordinatorConfig(
         stage_deadline_ns=_ns(stage_deadline_s), overall_deadline_ns=_ns(deadline_s)
@@ -244,8 +247,9 @@ def exit_code_of(outcome: Outcome | None) -> int:
 
 
 def _dry_run(request: RestoreRequest, as_json: bool) -> None:
-    from increstore.cli.display import show_plan
-    from increstore.runtime.prepare import make_plan
+    with imports_go_first():
+        from increstore.cli.display import show_plan
+        from increstore.runtime.prepare import make_plan
 
     plan, identity, newer = work_aside(lambda: make_plan(request))
     show_plan(plan, resumes=identity is not None, newer=newer, as_json=as_json)

@@ -11,6 +11,7 @@ from increstore.cli.restore import exit_code_of, prepare_early
 from increstore.cli.serving import serving
 from increstore.cli.streams import tell
 from increstore.errors import UsageError
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -119,7 +120,8 @@ def _real(
     *,
     heeds_signals: bool,
 ) -> Started:
-    from increstore.tui.playback.engine import RestoreEngine
+    with imports_go_first():
+        from increstore.tui.playback.engine import RestoreEngine
 
     prepared, early = prepare_early(request)
     stack.callback(prepared.directory.close)
@@ -135,7 +137,8 @@ def _real(
 def _drill(
     request: RestoreRequest, config: CoordinatorConfig, journal: Journal, *, heeds_signals: bool
 ) -> Started:
-    from increstore.tui.playback.restore_drill import RestoreDrillEngine
+    with imports_go_first():
+        from increstore.tui.playback.restore_drill import RestoreDrillEngine
 
     engine = RestoreDrillEngine(request, config, journal, heeds_signals=heeds_signals)
     return Started(engine, None, engine.ending)
@@ -180,8 +183,9 @@ def _displayed(
 
 
 def _in_dashboard(started: Started, journal: Journal, broadcast: Broadcast | None) -> int:
-    from increstore.cli.watching import open_dashboard
-    from increstore.tui.playback.threaded import ThreadPlayback
+    with imports_go_first():
+        from increstore.cli.watching import open_dashboard
+        from increstore.tui.playback.threaded import ThreadPlayback
 
     if broadcast is not None:
         journal.subscribe(broadcast.put, details=True)

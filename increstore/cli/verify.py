@@ -15,6 +15,7 @@ from increstore.cli.arguments import PathArgument
 from increstore.cli.streams import reader_may_leave, show_over, tell
 from increstore.cli.words import counted
 from increstore.errors import ExitCode
+from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +68,8 @@ def verify_and_show(
     as_json: bool = False,
 ) -> int:
     """Verify and print the report; the exit code it deserves."""
-    from increstore.verification.verify import verify as verify_target
+    with imports_go_first():
+        from increstore.verification.verify import verify as verify_target
 
     report = verify_target(target, collection, upto=upto, tables=tables, progress=_show_progress)
     with reader_may_leave():

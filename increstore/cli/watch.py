@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import click
 
+from increstore.stops import imports_go_first
+
 
 class Speed(click.ParamType):  # type: ignore[type-arg]
     """`1`, `0.5`, or `flat-out`."""
@@ -71,7 +73,8 @@ def watch(
     that was started with --serve. Folders and several scenarios give a list to choose from; without
     an argument it is ./scenarios, or those that are shipped. Keys are told by ? on every screen.
     """
-    from increstore.cli.watching import Wishes, watch_it
+    with imports_go_first():
+        from increstore.cli.watching import Wishes, watch_it
 
     wishes = Wishes(what, seed, mode, speed, paused, plain, is_ascii, theme, control)
     context.exit(watch_it(wishes))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NoReturn
 import increstore
 from increstore.cli.streams import tell
 from increstore.errors import ExitCode, IncrestoreError, UsageError
-from increstore.stops import end_process
+from increstore.stops import end_process, imports_go_first
 from increstore.tui.look import Look
 
 if TYPE_CHECKING:
@@ -73,14 +73,16 @@ def _watch(playback: Playback, wishes: Wishes) -> int:
 
 def _watch_chosen(wishes: Wishes) -> int:
     """One of several scenarios, then perhaps another one, until the person leaves."""
-    from increstore.proving.campaign import find_scenarios
+    with imports_go_first():
+        from increstore.proving.campaign import find_scenarios
 
     if wishes.is_plain:
         raise UsageError("--plain tells of one run: name a scenario, a journal or HOST:PORT")
     mine = FOLDER if FOLDER.is_dir() else SHIPPED
     paths = find_scenarios([Path(name) for name in wishes.what] or [mine])
     look = Look.here(is_ascii=wishes.is_ascii, theme=wishes.theme)
-    from increstore.tui.picker import PickerApp
+    with imports_go_first():
+        from increstore.tui.picker import PickerApp
 
     path = paths[0]
     while True:
@@ -106,7 +108,8 @@ def open_source(what: str, wishes: Wishes) -> Playback:
     if path.suffix == SCENARIO_ENDING:
         return _scenario(path, wishes)
     if path.exists():
-        from increstore.tui.playback.file import FilePlayback
+        with imports_go_first():
+            from increstore.tui.playback.file import FilePlayback
 
         return FilePlayback(path, speed=wishes.pace, is_paused=wishes.is_paused)
     address = ADDRESS.fullmatch(what)
@@ -117,14 +120,16 @@ def open_source(what: str, wishes: Wishes) -> Playback:
     port = int(address["port"])
     if not 0 < port < 65_536:
         raise UsageError(f"{what}: expected a port from 1 to 65535, got {port}")
-    from increstore.tui.playback.stream import StreamPlayback
+    with imports_go_first():
+        from increstore.tui.playback.stream import StreamPlayback
 
     host = address["host"].strip("[]") or "127.0.0.1"
     return StreamPlayback(host, port, wants_control=wishes.wants_control)
 
 
 def _scenario(path: Path, wishes: Wishes) -> Playback:
-    from increstore.scenario.load import load_scenario
+    with imports_go_first():
+        from increstore.scenario.load import load_scenario
 
     scenario = load_scenario(path)
     mode = wishes.mode or scenario.on[0]
@@ -132,10 +137,12 @@ def _scenario(path: Path, wishes: Wishes) -> Playback:
         raise UsageError(f"{path}: runs on {', '.join(scenario.on)}, not on {mode}")
     seed = scenario.seeds.low if wishes.seed is None else wishes.seed
     if mode != "simulation":
-        from increstore.tui.playback.threaded import ThreadPlayback
+        with imports_go_first():
+            from increstore.tui.playback.threaded import ThreadPlayback
 
         return ThreadPlayback.of_scenario(path, mode, seed)
-    from increstore.tui.playback.simulated import SPEED_FIRST, SimPlayback
+    with imports_go_first():
+        from increstore.tui.playback.simulated import SPEED_FIRST, SimPlayback
 
     speed = wishes.pace if wishes.is_plain or wishes.speed is not None else SPEED_FIRST
     return SimPlayback(scenario, seed, name=str(path), speed=speed, is_paused=wishes.is_paused)
@@ -171,7 +178,8 @@ def _show(
     goes_on: bool = False,
 ) -> tuple[int, bool]:
     """The exit code, and whether the person wants to go back to the list."""
-    from increstore.tui.app import WatchApp
+    with imports_go_first():
+        from increstore.tui.app import WatchApp
 
     app = WatchApp(
         playback,
