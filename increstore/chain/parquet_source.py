@@ -42,7 +42,7 @@ class ParquetSource:
     def __init__(self, path: Path, rules: TableRules, limits: SpoolLimits) -> None:
         self._path = path
         self._limits = limits
-        self._files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+        self._files = _files_of(path)
         found = self._found_schema()
         check_names(path, found.names, rules)
         types = {
@@ -57,12 +57,14 @@ class ParquetSource:
 
     def portions(self) -> Iterator[pa.Table]:
         """Raises: SnapshotRefused for a damaged file, or a value that does not fit; OSError."""
+        row = 0
         for portion in portions(self._batches(), self._limits.portion_bytes):
-            yield self._typed(portion)
+            rows = self._typed(portion)
+            self._refuse_invalid(rows, row)
+            yield rows
+            row += rows.num_rows
 
     def _found_schema(self) -> pa.Schema:
-        if not self._files:
-            raise SnapshotRefused(f"{self._path}: no .parquet file in this folder")
         first: pa.Schema | None = None
         for path in self._files:
             with self._told(), _opened(path) as file:
@@ -84,12 +86,44 @@ class ParquetSource:
         except (pa.ArrowException, UnicodeDecodeError) as error:
             raise SnapshotRefused(f"{self._path}: not readable as Parquet: {error}") from error
 
+    def _refuse_invalid(self, rows: pa.Table, first_row: int) -> None:
+        """A file may say that its bytes are text when they are not; a restore looks at each.
+
+        Raises: SnapshotRefused for the first value that is none of its type.
+        """
+        for name, column in zip(rows.column_names, rows.columns, strict=True):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid as error:
+                row = first_row + _first_invalid(column)
+                raise SnapshotRefused(
+                    f"{self._path}: {self.place(row)}, column {name!r}: is no value of type "
+                    f"{column.type} ({error}); mend the value, or store the column as another type"
+                ) from error
+
     def _typed(self, rows: pa.Table) -> pa.Table:
         columns = [
             _cast(self._path, rows.column(column.name), column.name, column.type)
             for column in self.schema.columns
         ]
         return pa.table(columns, names=self.schema.names)
+
+
+def _files_of(path: Path) -> list[Path]:
+    """The file itself, or all of the folder by name. Raises: SnapshotRefused; OSError."""
+    if not path.is_dir():
+        return [path]
+    named_so = (one for one in path.rglob("*") if one.suffix.lower() in PARQUET_SUFFIXES)
+    found = sorted(one for one in named_so if one.is_file())
+    for file in found:
+        if file.parent != path:
+            raise SnapshotRefused(
+                f"{file}: lies in a folder within {path.name} (expected all files of a table in "
+                "one folder: columns that folders name would be lost); write them into one"
+            )
+    if not found:
+        raise SnapshotRefused(f"{path}: no .parquet file in this folder")
+    return found
 
 
 def _opened(path: Path) -> pq.ParquetFile:
@@ -149,3 +183,16 @@ def _family(kind: pa.DataType) -> str:
     if pa.types.is_date(kind):
         return "date"
     return str(stored_type(kind)).partition("[")[0].rstrip("3264")
+
+
+def _first_invalid(column: pa.ChunkedArray) -> int:
+    """By halving: some value before `high` is invalid, none before `low` is."""
+    low, high = 0, len(column)
+    while high - low > 1:
+        middle = (low + high) // 2
+        try:
+            column.slice(low, middle - low).validate(full=True)
+            low = middle
+        except pa.ArrowInvalid:
+            high = middle
+    return low

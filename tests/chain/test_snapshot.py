@@ -475,8 +475,9 @@ def test_a_folder_of_parquet_files_is_one_snapshot(tmp_path):
     write(folder / "part-2.parquet", id=pa.array([9]), v=pa.array([9]))
     with pytest.raises(SnapshotRefused, match=r"part-2.parquet: its columns are not those of"):
         read(folder)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(SnapshotRefused, match=r"no .parquet file in this folder"):
-        read(tmp_path)
+        read(tmp_path / "empty")
 
 
 def test_doubled_and_null_keys_of_parquet_are_named_by_row(tmp_path):
@@ -486,3 +487,41 @@ def test_doubled_and_null_keys_of_parquet_are_named_by_row(tmp_path):
     path = write(tmp_path / "t.parquet", id=pa.array([1, None]))
     with pytest.raises(SnapshotRefused, match=r"row 2: .* is NULL"):
         read(path)
+
+
+def damaged(kind: pa.DataType, *raw: pa.Array) -> pa.Array:
+    """The buffers of one array as another type, which makes no promise that they hold any."""
+    return pa.Array.from_buffers(kind, len(raw[0]), raw[0].buffers())
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (damaged(pa.string(), pa.array([b"M\xc3\xbcller", b"M\xfcller"])), "UTF8"),
+        (damaged(pa.time64("us"), pa.array([0, 86_400_000_000])), "range"),
+    ],
+)
+def test_a_parquet_value_that_no_restore_would_take_is_named_by_row_and_column(
+    tmp_path, values, complaint
+):
+    path = write(tmp_path / "t.parquet", id=pa.array([1, 2]), v=values)
+    with pytest.raises(SnapshotRefused, match=rf"t.parquet: row 2, column 'v': .*{complaint}"):
+        read(path)
+    path = write(tmp_path / "k.parquet", id=values)
+    with pytest.raises(SnapshotRefused, match=rf"k.parquet: row 2, column 'id': .*{complaint}"):
+        read(path)
+
+
+def test_no_file_of_a_folder_is_left_out_in_silence(tmp_path):
+    folder = tmp_path / "t"
+    (folder / "day=2").mkdir(parents=True)
+    write(folder / "a.parquet", id=pa.array([1]))
+    write(folder / "b.pq", id=pa.array([2]))
+    write(folder / "C.PARQUET", id=pa.array([3]))
+    assert column(read(folder), "id") == [1, 2, 3]
+
+    nested = write(folder / "day=2" / "d.parquet", id=pa.array([4]))
+    with pytest.raises(SnapshotRefused, match=r"day=2/d.parquet: lies in a folder within t "):
+        read(folder)
+    nested.rename(folder / "day=2" / "d.txt")
+    assert column(read(folder), "id") == [1, 2, 3]
