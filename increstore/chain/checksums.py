@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from increstore.chain.names import is_file_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from concurrent.futures import Future
+    from pathlib import Path
 
     from increstore.chain.collection import Backup
 
@@ -49,7 +51,7 @@ def paths_of(backups: Iterable[Backup]) -> list[Path]:
         for backup in backups
         for table, entry in (backup.manifest.tables.items() if backup.manifest else ())
         for file in entry.files
-        if Path(file.path).name == file.path
+        if is_file_name(file.path)
     ]
 
 

@@ -6,13 +6,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from increstore.chain.keys import Key, decode_key
-from increstore.chain.names import check_table_names
+from increstore.chain.names import check_table_names, is_file_name
 from increstore.chain.problems import Problem
 from increstore.chain.schema import OP_COLUMN, SET_COLUMN, TableSchema, is_key_type, schema_step
 from increstore.errors import BackupChainBroken, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from increstore.chain.collection import Backup
     from increstore.chain.manifest import FileEntry, TableEntry
@@ -29,7 +29,8 @@ def table_problems(backups: Sequence[Backup], tables: Sequence[str] | None) -> l
             for check in checks.values():
                 check.before = None  # Unknown, so the next entry is compared with nothing.
             continue
-        problems += list(_presence_problems(position, backup, checks, tables))
+        is_compared = position > 0 and (bool(checks) or backups[0].manifest is not None)
+        problems += list(_presence_problems(backup, checks if is_compared else None, tables))
         for name, entry in backup.manifest.tables.items():
             if tables is None or name in tables:
                 check = checks.setdefault(name, _TableCheck())
@@ -38,18 +39,16 @@ def table_problems(backups: Sequence[Backup], tables: Sequence[str] | None) -> l
 
 
 def _presence_problems(
-    position: int,
-    backup: Backup,
-    checks: dict[str, _TableCheck],
-    tables: Sequence[str] | None,
+    backup: Backup, known: Collection[str] | None, tables: Sequence[str] | None
 ) -> Iterator[Problem]:
+    """`known` are the tables of the backups before; None when nothing is known of them."""
     assert backup.manifest is not None
     present = backup.manifest.tables
     try:
         check_table_names(list(present))
     except UsageError as error:
         yield Problem("table name", str(backup.path), str(error))
-    for name in checks:
+    for name in known or ():
         if name not in present:
             yield Problem(
                 "table missing",
@@ -58,7 +57,7 @@ def _presence_problems(
                 f"changes, or 'unchanged'); {AGAIN}, or take a new full backup",
             )
     for name in present:
-        if position and checks and name not in checks and (tables is None or name in tables):
+        if known is not None and name not in known and (tables is None or name in tables):
             yield Problem(
                 "table unknown",
                 str(backup.path),
@@ -141,7 +140,7 @@ def _file_list_problems(
     last: Key | None = None
     for file in files:
         place = f"{where}, file {file.path!r}"
-        if "/" in file.path or "\\" in file.path or file.path in ("", ".", ".."):
+        if not is_file_name(file.path):
             yield Problem("file list", place, f"is not a plain file name; {AGAIN}")
             continue
         try:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from increstore.chain.checksums import THREADS_MAX, Checksums
+from increstore.chain.names import is_file_name
 from increstore.chain.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
 
     from increstore.chain.collection import Backup
     from increstore.chain.manifest import FileEntry
@@ -48,7 +49,7 @@ def data_files(backups: Iterable[Backup], tables: Sequence[str] | None = None) -
             files += [
                 DataFile(backup.path / name / file.path, file, schema)
                 for file in entry.files
-                if Path(file.path).name == file.path
+                if is_file_name(file.path)
             ]
     return files
 

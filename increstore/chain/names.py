@@ -66,7 +66,23 @@ def check_table_name(name: str) -> None:
         )
 
 
+def is_file_name(name: str) -> bool:
+    """Whether it names a file in one folder, and cannot lead out of it."""
+    return name not in ("", ".", "..") and not set(name) & set("/\\\0") and is_utf8(name)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether it can be written down: JSON, and arguments that are not UTF-8, can bring others."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _table_name_fault(name: str) -> str | None:
+    if not is_utf8(name):
+        return "not UTF-8"
     if len(name.encode()) > TABLE_NAME_BYTES_MAX:
         return f"longer than {TABLE_NAME_BYTES_MAX} bytes"
     for part in name.split("/"):

@@ -8,6 +8,9 @@ from typing import Any
 
 import click
 
+from increstore.chain.names import is_utf8
+
+NOT_UTF8 = "is not UTF-8; rename it, or set a locale such as LC_ALL=C.UTF-8"
 SECONDS_MAX = 1e9
 """Thirty years: more does not fit the clocks."""
 
@@ -21,14 +24,8 @@ class PathArgument(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("is empty; name a path, or '.' for the current folder", param, ctx)
-        try:
-            str(value).encode()
-        except UnicodeEncodeError:
-            self.fail(
-                f"{str(value)!r} is not UTF-8; rename it, or set a locale such as LC_ALL=C.UTF-8",
-                param,
-                ctx,
-            )
+        if not is_utf8(str(value)):
+            self.fail(f"{str(value)!r} {NOT_UTF8}", param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from increstore.cli.arguments import PathArgument
+from increstore.chain.names import is_utf8
+from increstore.cli.arguments import NOT_UTF8, PathArgument
 from increstore.cli.streams import tell
 from increstore.cli.words import counted
 from increstore.errors import UsageError
@@ -137,6 +138,8 @@ def _key_columns(table: str, text: str) -> tuple[str, ...]:
 def _pairs(arguments: Iterable[str], form: str) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for argument in arguments:
+        if not is_utf8(argument):
+            raise UsageError(f"{argument!r} {NOT_UTF8}")
         name, equals, value = argument.partition("=")
         if not (name and equals and value):
             raise UsageError(f"{argument!r} is not of the form {form}")

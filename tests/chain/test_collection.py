@@ -43,7 +43,7 @@ def test_two_backups_within_one_second_keep_their_order(tmp_path):
 @pytest.mark.parametrize(
     "name",
     ["..", "a/../b", "/a", "a/", "a//b", "", ".increstore", "_a", "a/.b", "manifest.json",
-     "Manifest.JSON", "part-00000.parquet", "a\nb", "a\\b", "a:b", "x" * 201],
+     "Manifest.JSON", "part-00000.parquet", "a\nb", "a\\b", "a:b", "\udcff", "x" * 201],
 )  # fmt: skip
 def test_a_table_name_that_is_no_safe_folder_is_refused(name):
     with pytest.raises(UsageError, match="table name"):

@@ -160,6 +160,11 @@ def test_a_table_that_appears_after_the_full_backup_is_an_error(shop):
     assert "has table 'late', which the full backup lacks" in the_problem(shop)
 
 
+def test_a_full_backup_without_tables_lacks_those_of_its_incrementals(shop):
+    shop.edit_manifest(0, lambda manifest: manifest["tables"].clear())
+    assert "has table 'shop/orders', which the full backup lacks" in the_problem(shop)
+
+
 def test_a_type_that_loses_data_is_refused_with_both_types(shop):
     columns = [{"name": "id", "type": "int64"}, {"name": "v", "type": "int32"}]
     change_table(shop, 3, columns=columns)
@@ -215,6 +220,8 @@ def test_numbers_that_do_not_add_up_are_told(shop, position, changes, complaint)
     ("changes", "complaint"),
     [
         ({"path": "../../x.parquet"}, "is not a plain file name"),
+        ({"path": "x\0.parquet"}, "is not a plain file name"),
+        ({"path": "x\ud800.parquet"}, "is not a plain file name"),
         ({"first_key": ["1"]}, "expected a value of type int64"),
         ({"first_key": [1, 2]}, "expected a list of 1 key values"),
         ({"first_key": [0]}, "its first key is not the first of its row groups"),
