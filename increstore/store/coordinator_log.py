@@ -187,8 +187,8 @@ class CoordinatorLog:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # The low byte: primary code.
-            if code in _DAMAGE:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if _primary(code) in _DAMAGE:
                 raise StorageCorrupted(
                     f"{self._path}: {doing} failed: {error}; expected the log as it was written; "
                     f"{_REMEDY}"
@@ -201,12 +201,19 @@ class CoordinatorLog:
 _REMEDY = "restore the file from a copy, or remove the target and start the restore again"
 
 
+def _primary(code: int) -> int:
+    """The kind of error, which is the low byte; the rest tells the place in SQLite."""
+    return code & 0xFF
+
+
 def _remedy_for(code: int) -> str:
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    kind = _primary(code)
+    if kind in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return "another process uses it; wait for it or end it, then run the same command again"
-    if code == sqlite3.SQLITE_FULL:
+    # No I/O error, whatever SQLite calls it: the file beside the log cannot grow.
+    if kind == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE:
         return "free some space, then run the same command again"
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+    if kind in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
         return "make the folder and the file writable for this user, or choose another target"
     return "check the disk and the system log, then run the same command again"
 

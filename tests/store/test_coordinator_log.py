@@ -235,6 +235,24 @@ def test_a_full_disk_is_a_typed_error_and_the_log_stays_whole(tmp_path):
     log.close()
 
 
+def test_a_log_that_has_no_room_to_be_opened_asks_for_room_and_not_for_a_new_disk(tmp_path):
+    """SQLite calls it an I/O error when the file that readers and writers share cannot grow."""
+    path = a_filled_log(tmp_path / "log.db")
+    code = (
+        "import pathlib, resource, signal, sys\n"
+        "from increstore.errors import StorageFailed\n"
+        "from increstore.store.coordinator_log import CoordinatorLog\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))\n"
+        "try: CoordinatorLog(pathlib.Path(sys.argv[1]))\n"
+        "except StorageFailed as error: print(error)\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
+    )
+    assert "log.db: opening the coordinator log failed: disk I/O error; free " in process.stdout
+
+
 def test_a_folder_that_cannot_be_made_is_a_typed_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
 
