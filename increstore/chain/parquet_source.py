@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from increstore.chain.pieces import portions
+from increstore.chain.pieces import first_refused, portions
 from increstore.chain.schema import is_widening, stored_type
 from increstore.chain.table_rules import (
     NEW_FULL,
@@ -95,7 +95,7 @@ class ParquetSource:
             try:
                 column.validate(full=True)
             except pa.ArrowInvalid as error:
-                row = first_row + _first_invalid(column)
+                row = first_row + first_refused(column, lambda part: part.validate(full=True))
                 raise SnapshotRefused(
                     f"{self._path}: {self.place(row)}, column {name!r}: is no value of type "
                     f"{column.type} ({error}); mend the value, or store the column as another type"
@@ -183,16 +183,3 @@ def _family(kind: pa.DataType) -> str:
     if pa.types.is_date(kind):
         return "date"
     return str(stored_type(kind)).partition("[")[0].rstrip("3264")
-
-
-def _first_invalid(column: pa.ChunkedArray) -> int:
-    """By halving: some value before `high` is invalid, none before `low` is."""
-    low, high = 0, len(column)
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            column.slice(low, middle - low).validate(full=True)
-            low = middle
-        except pa.ArrowInvalid:
-            high = middle
-    return low

@@ -1,4 +1,4 @@
-"""Large batches cut into small ones, and small ones put together, by what they take in memory."""
+"""Large batches cut into small ones, by what they take in memory, and small ones put together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 
 FEW_ROWS = 4096
@@ -40,6 +40,19 @@ def portions(batches: Iterable[pa.RecordBatch], bytes_aim: int) -> Iterator[pa.T
             waiting, size = [], 0
     if waiting:
         yield _one_table(waiting)
+
+
+def first_refused(column: pa.ChunkedArray, check: Callable[[pa.ChunkedArray], object]) -> int:
+    """The first row for which `check` raises pa.ArrowInvalid; there is one."""
+    low, high = 0, len(column)
+    while high - low > 1:  # Some row before `high` is refused, none before `low` is.
+        middle = (low + high) // 2
+        try:
+            check(column.slice(low, middle - low))
+            low = middle
+        except pa.ArrowInvalid:
+            high = middle
+    return low
 
 
 def _one_table(batches: list[pa.RecordBatch]) -> pa.Table:

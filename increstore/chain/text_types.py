@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from increstore.chain.pieces import first_refused
+
 _INTEGER = r"^-?(0|[1-9][0-9]{0,18})$"
 _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 _BOOLEAN = r"^(true|false|True|False|TRUE|FALSE)$"
@@ -130,7 +132,7 @@ def convert(text: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     try:
         return _cast(tidy, kind)
     except pa.ArrowInvalid as error:
-        row = _first_unfit(tidy, kind)
+        row = first_refused(tidy, lambda part: _cast(part, kind))
         raise Unfit(row, values[row].as_py()) from error
 
 
@@ -166,16 +168,3 @@ def _refuse_overflow(values: pa.ChunkedArray, found: pa.ChunkedArray) -> None:
         said = pc.match_substring_regex(values.filter(infinite), "(?i)inf")
         if not pc.all(said).as_py():
             raise pa.ArrowInvalid("a number is too large for a floating point number")
-
-
-def _first_unfit(values: pa.ChunkedArray, kind: pa.DataType) -> int:
-    """By halving: some value before `high` is unfit, none before `low` is."""
-    low, high = 0, len(values)
-    while high - low > 1:
-        middle = (low + high) // 2
-        try:
-            _cast(values.slice(low, middle - low), kind)
-            low = middle
-        except pa.ArrowInvalid:
-            high = middle
-    return low
