@@ -2,9 +2,6 @@
 
 Fields follow RFC 4180: quotes double, quoted text may span lines. An empty field is NULL; a quoted
 empty field is the empty text in text columns and NULL in others.
-
-A file that was cut within quoted text would be read without complaint. So each is read with one row
-more, which comes out by itself only when the file does not end inside quotes.
 """
 
 from __future__ import annotations
@@ -12,24 +9,20 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from increstore.chain.csv_input import LAST_ROW, PacedInput, WithLastRow
+from increstore.chain.csv_blocks import EndsInQuotes, RowTooLong, blocks_of_rows
 from increstore.chain.table_writer import ROW_BYTES_MAX
 from increstore.errors import SnapshotRefused
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-BLOCK_BYTES = 4 << 20
-BLOCK_BYTES_MAX = 72 << 20  # A row of 32 MiB of which every character is a quote, doubled.
-_BLOCKS = (BLOCK_BYTES, 16 << 20, BLOCK_BYTES_MAX)
-"""The next is tried from the row on that is longer than a block, or two, of the one before."""
 
 HEADER_BYTES_MAX = 1 << 20
 
@@ -43,6 +36,14 @@ class CsvText:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names = _header_of(path)
+        # Made once: with thousands of columns they take long.
+        self._parse = pacsv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
+        self._convert = pacsv.ConvertOptions(
+            column_types=dict.fromkeys(self.names, pa.string()),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The rows in the file's order; no batch is empty.
@@ -50,101 +51,77 @@ class CsvText:
         Memory: a few blocks of the file, and what their rows take.
         Raises: SnapshotRefused when the file is no CSV, with the first bad record; OSError.
         """
-        rows = 0
-        held: pa.RecordBatch | None = None
-        for batch in self._batches_with_last_row():
-            if held is not None:
-                yield held
-                rows += held.num_rows
-            held = batch
-        if held is None or held.column(0)[-1].as_py() != LAST_ROW:
-            row = rows - 1 + (0 if held is None else held.num_rows)
-            raise self._cut(f"the row on line {self.line_of(row):,}" if row >= 0 else "its header")
-        if held.num_rows > 1:
-            yield held.slice(0, held.num_rows - 1)
+        rows = -1  # Not even the header.
+        try:
+            for table in self._tables():
+                rows = max(rows, 0) + table.num_rows
+                yield from table.to_batches()
+        except EndsInQuotes as error:
+            opening = f"the row on line {self.line_of(rows):,}" if rows >= 0 else "its header"
+            raise SnapshotRefused(
+                f"{self.path}: ends inside quotes, which {opening} opens; the file was cut, or a "
+                "quote is missing: mend it and run the same command again"
+            ) from error
+        except RowTooLong as error:
+            raise SnapshotRefused(
+                f"{self.path}: a row takes at most {ROW_BYTES_MAX >> 20} MiB; one is longer, or "
+                "has a quote that is never closed; mend the file and run the same command again"
+            ) from error
 
     def line_of(self, row: int) -> int:
         """The line (from 1) on which row number `row` (from 0) begins, if no line is blank."""
         line = row + 2 + sum(name.count("\n") for name in self.names)
-        for batch in self._batches_with_last_row():
-            for column in batch.columns:
+        for table in self._tables():
+            for column in table.columns:
                 breaks = pc.sum(pc.count_substring(column.slice(0, max(row, 0)), "\n"))
                 line += int(breaks.as_py() or 0)
-            row -= batch.num_rows
+            row -= table.num_rows
             if row <= 0:
                 break
         return line
 
-    def _batches_with_last_row(self) -> Iterator[pa.RecordBatch]:
+    def _tables(self) -> Iterator[pa.Table]:
+        """The rows of each block of the file.
+
+        Raises: SnapshotRefused for a bad record; EndsInQuotes; RowTooLong; OSError.
+        """
         rows = 0
-        for block_bytes in _BLOCKS:
-            try:
-                for batch in _rows_from(rows, self._parsed(block_bytes)):
-                    yield batch
-                    rows += batch.num_rows
-            except pa.ArrowInvalid as error:
-                if not _is_about_blocks(error):
-                    raise self._refused(error) from error
-            else:
-                return
-        raise SnapshotRefused(
-            f"{self.path}: a row takes at most {ROW_BYTES_MAX >> 20} MiB; one is longer, or has a "
-            "quote that is never closed; mend the file and run the same command again"
+        try:
+            with pa.input_stream(str(self.path), compression="detect") as stream:
+                for block in blocks_of_rows(stream, self._parse.delimiter):
+                    table = self._parsed(block, has_header=not rows)
+                    yield table
+                    rows += table.num_rows + (0 if rows else 1)
+        except pa.ArrowInvalid as error:
+            raise self._refused(_counted_from(rows, str(error))) from error
+
+    def _parsed(self, block: pa.Buffer, *, has_header: bool) -> pa.Table:
+        """Raises: SnapshotRefused; pa.ArrowInvalid, where the first row has the number 1."""
+        # One thread: only then does the parser know the number of a bad record.
+        read = pacsv.ReadOptions(
+            block_size=block.size,
+            use_threads=False,
+            column_names=None if has_header else self.names,
         )
+        table = pacsv.read_csv(pa.BufferReader(block), read, self._parse, self._convert)
+        if table.schema.names != self.names:
+            raise SnapshotRefused(
+                f"{self.path}: its header row may be read as {table.schema.names} or "
+                f"as {self.names}; put each name in double quotes, or none"
+            )
+        return table
 
-    def _parsed(self, block_bytes: int) -> Iterator[pa.RecordBatch]:
-        """Raises: pa.ArrowInvalid."""
-        delimiter = _delimiter(self.path)
-        with pa.input_stream(str(self.path), compression="detect") as stream:
-            rows = WithLastRow(stream, len(self.names), delimiter)
-            with PacedInput(rows, block_bytes) as paced:
-                # One thread: only then does the parser know the number of a bad record.
-                reader = pacsv.open_csv(
-                    paced,
-                    read_options=pacsv.ReadOptions(block_size=block_bytes, use_threads=False),
-                    parse_options=pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-                    convert_options=self._convert_options(),
-                )
-                paced.keep(reader)
-                if reader.schema.names != self.names:
-                    raise SnapshotRefused(
-                        f"{self.path}: its header row may be read as {reader.schema.names} or "
-                        f"as {self.names}; put each name in double quotes, or none"
-                    )
-                yield from paced.batches(reader)
-
-    def _convert_options(self) -> pacsv.ConvertOptions:
-        return pacsv.ConvertOptions(
-            column_types=dict.fromkeys(self.names, pa.string()),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        )
-
-    def _refused(self, error: pa.ArrowInvalid) -> SnapshotRefused:
+    def _refused(self, error: str) -> SnapshotRefused:
         return SnapshotRefused(
             f"{self.path}: {error} (the header is row 1; expected UTF-8 text, every row with "
             f"{len(self.names)} fields, quotes doubled inside quotes); mend the file and run the "
             "same command again"
         )
 
-    def _cut(self, what: str) -> SnapshotRefused:
-        return SnapshotRefused(
-            f"{self.path}: ends inside quotes, which {what} opens; the file was cut, or a quote is "
-            "missing: mend it and run the same command again"
-        )
 
-
-def _rows_from(row: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Without the rows that come before number `row`."""
-    for batch in batches:
-        if row < batch.num_rows:
-            yield batch.slice(row)
-        row = max(0, row - batch.num_rows)
-
-
-def _is_about_blocks(error: pa.ArrowInvalid) -> bool:
-    return "straddl" in str(error)
+def _counted_from(rows: int, error: str) -> str:
+    """The parser's words about a block that comes after so many rows, the header among them."""
+    return re.sub(r"Row #(\d+)", lambda row: f"Row #{rows + int(row[1])}", error, count=1)
 
 
 def _delimiter(path: Path) -> str:
