@@ -62,6 +62,8 @@ def stored_type(kind: pa.DataType) -> pa.DataType:
     """
     if pa.types.is_dictionary(kind):
         return stored_type(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):  # A UUID is 16 bytes, JSON is text.
+        return stored_type(kind.storage_type)
     if pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
         return pa.string()
     if (

@@ -407,6 +407,20 @@ def test_parquet_types_are_kept_or_stored_under_one_name_for_one_kind(tmp_path):
     assert snapshot.batches[0].column("few").to_pylist() == ["y", "x"]
 
 
+def test_uuids_of_parquet_are_stored_as_bytes_and_json_as_text(tmp_path):
+    """Many databases have them as keys and values; Parquet and Arrow as types of their own."""
+    low, high = b"\x00" * 16, b"\xff" * 16
+    path = write(
+        tmp_path / "t.parquet",
+        id=pa.array([high, low], pa.uuid()),
+        v=pa.array(['{"a": 1}', None], pa.json_()),
+    )
+    first = read(path)
+    assert [str(c.type) for c in first.schema.columns] == ["binary", "string"]
+    assert (column(first, "id"), column(first)) == ([low, high], [None, '{"a": 1}'])
+    assert read(path, schema=first.schema).schema == first.schema
+
+
 @pytest.mark.parametrize(
     "values", [pa.array([[1]]), pa.array([{"a": 1}]), pa.array([[("a", 1)]], pa.map_("string", ID))]
 )
