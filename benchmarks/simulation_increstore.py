@@ -14,8 +14,8 @@ import time
 from importlib.metadata import version
 
 from increstore.compiled import is_compiled
+from increstore.judging.observer import Observer
 from increstore.scenario.load import parse_scenario
-from increstore.simulation.inject import Unjudged
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import Setting, prepare_setting
 
@@ -67,7 +67,7 @@ def _run(setting: Setting, seeds: int, *, is_judged: bool) -> dict[str, float]:
     events = deliveries = virtual_ns = 0
     expected = setting.workload.model.rows_after(setting.workload.model.last_incremental)
     for seed in range(seeds):
-        outcome = simulate(setting, seed, judge=None if is_judged else Unjudged())
+        outcome = simulate(setting, seed, judge=None if is_judged else Observer())
         if outcome.violation is not None or outcome.tables != expected:
             raise SystemExit(f"seed {seed} is {outcome.state}: {outcome.violation}")
         events += outcome.moments

@@ -7,6 +7,7 @@ from functools import cache
 from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
+from increstore.judging.chains import CHAINS
 from increstore.judging.completion import Completion
 from increstore.judging.coordinator import CoordinatorHistory
 from increstore.judging.data import Data
@@ -62,12 +63,15 @@ class Roster(NamedTuple):
 
 
 @cache
-def roster(only: tuple[str, ...] | None = None) -> Roster:
-    """Of all invariants, or of these only: worked out once, as every simulated run has a judge."""
+def roster(only: tuple[str, ...] | None = None, chained: bool = False) -> Roster:
+    """Of all invariants, or of these only: worked out once, as every simulated run has a judge.
+
+    `chained` leaves out the observations that `CHAINS` has.
+    """
     found: dict[str, list[tuple[str, type[Monitor], Callable[..., None]]]] = {}
     for monitor in MONITORS:
         for identity, observation, check in monitor.checks():
-            if only is None or identity in only:
+            if (only is None or identity in only) and not (chained and observation in CHAINS):
                 found.setdefault(observation, []).append((identity, monitor, check))
     ends = list(accumulate(map(len, found.values()), initial=0))
     laws = [law for those in found.values() for law in those]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Tell: TypeAlias = Callable[[int, str, str, Any], None]
     Checks: TypeAlias = tuple[Callable[..., None], ...]
     ChecksOf: TypeAlias = Callable[[str], Checks]
+    Order: TypeAlias = m.StartScan | m.SealIncremental | m.Finalize | m.CancelRestore
 
 _HAS_ENDED = (FAILED, CANCELLED, COMPLETED)
 _NEVER_SCANS = (m.Reason.UNKNOWN_RESTORE, m.Reason.UNKNOWN_SHARD)
@@ -76,10 +77,10 @@ def _ignored(now: int, sender: str, receiver: str, message: Any) -> None:
 
 def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
     checks, objections = checks_of(f"sent {kind}"), checks_of("sent under no generation")
-    is_question, has_scan = kind != "CancelRestore", kind == "StartScan"
 
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
-        if truth.restore != (message.scan.restore if has_scan else message.restore):
+    def tell(now: int, sender: str, receiver: str, message: Order) -> None:
+        asked = message.scan if isinstance(message, m.StartScan) else message
+        if truth.restore != asked.restore:
             return
         history = truth.by_generation.get(message.generation)
         if history is None:
@@ -88,11 +89,11 @@ def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
             return
         for check in checks:
             check(now, history, receiver, message)
-        if is_question:
+        if isinstance(message, m.CancelRestore):
+            history.untold.pop(receiver, None)
+        else:
             history.ask(now, receiver, message)
             truth.say(message, receiver)
-        else:
-            history.untold.pop(receiver, None)
 
     return tell
 
@@ -101,7 +102,7 @@ def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
 
 
 def _sent_by_source(truth: Truth, checks: Checks, take: Callable[[int, Stream, Any], None]) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(now: int, sender: str, receiver: str, message: m.OpenStream | m.ApplyChanges) -> None:
         stream = truth.stream(receiver, message.scan)
         if stream is None or sender != message.scan.source:
             return
@@ -126,7 +127,9 @@ def _send_batch(now: int, stream: Stream, message: m.ApplyChanges) -> None:
 
 
 def _answered_by_target(truth: Truth, checks: Checks) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(
+        now: int, sender: str, receiver: str, message: m.StreamOpened | m.ChangesApplied
+    ) -> None:
         stream = truth.stream(sender, message.scan)
         if stream is None:
             return
@@ -140,7 +143,9 @@ def _answered_by_target(truth: Truth, checks: Checks) -> Tell:
 def _told_by_source(
     truth: Truth, checks: Checks, take: Callable[[Truth, Source, Any], None]
 ) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(
+        now: int, sender: str, receiver: str, message: m.CompletionNotification | m.ScanProgress
+    ) -> None:
         source = truth.sources.get(sender)
         if source is None or message.scan.restore != truth.restore:
             return
@@ -166,7 +171,9 @@ def _sample(truth: Truth, source: Source, message: m.ScanProgress) -> None:
 def _told_by_target(
     truth: Truth, checks: Checks, take: Callable[[Truth, Target, Any], None]
 ) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(
+        now: int, sender: str, receiver: str, message: m.IncrementalSealed | m.Finalized
+    ) -> None:
         target = truth.targets.get(sender)
         if target is None or message.restore != truth.restore:
             return
@@ -201,7 +208,7 @@ def _heard_by_source(truth: Truth, checks: Checks) -> Tell:
 
 
 def _heard_by_target(truth: Truth, checks: Checks, take: Callable[[Target, Any], None]) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(now: int, sender: str, receiver: str, message: m.SealIncremental | m.Finalize) -> None:
         target = truth.targets.get(receiver)
         if target is None or message.restore != truth.restore:
             return
@@ -236,7 +243,7 @@ def _stopped(truth: Truth) -> Tell:
 
 
 def _heard_on_stream(truth: Truth, checks: Checks, take: Callable[[Stream, Any], None]) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(now: int, sender: str, receiver: str, message: m.OpenStream | m.ApplyChanges) -> None:
         stream = truth.stream(receiver, message.scan)
         if stream is None or sender != message.scan.source:
             return
@@ -258,7 +265,9 @@ def _admit(stream: Stream, message: m.ApplyChanges) -> None:
 
 
 def _answered(truth: Truth, checks: Checks) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: Any) -> None:
+    def tell(
+        now: int, sender: str, receiver: str, message: m.StreamOpened | m.ChangesApplied
+    ) -> None:
         stream = truth.stream(sender, message.scan)
         if stream is None:
             return

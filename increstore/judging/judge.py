@@ -1,25 +1,7 @@
 """The judge of one restore: told of everything that is observed, it raises what must not be.
 
-A driver calls one method for each thing that happens, in the order in which things happen:
-
-| method | when |
-|---|---|
-| `recovered`, then `started` | a node comes up: with what it found durable, before its first step |
-| `crashed` | a node goes down |
-| `rolled_back` | a fault took durable data away: until the next `recovered` nothing is expected |
-| `received` | a message is given to the core of its receiver |
-| `stepped` | a core has made a step (simulation only) |
-| `recorded` | a record of a coordinator or target is durable, before what rests on it is sent |
-| `sent` | a core has said something (whether or not it ever arrives) |
-| `scan_read` | a source shard was given a page |
-| `applied`, `sealed`, `finalized` | it is durable at a target, whether or not its core knows |
-| `published` | the tables are visible |
-| `tables` | their rows as they were folded, to be compared with the oracle |
-| `ended` | the driver stops, and believes that this is how the restore stands |
-| `lost_sight` | the driver cannot tell for sure what a shard does, until it has recovered |
-| `usurped` | the coordinator so far goes on beside a new one that starts from the same history |
-
-`now` is in nanoseconds of one clock for all nodes that does not go back.
+What it is told, and when, is said in `observer`. `now` is in nanoseconds of one clock for all nodes
+that does not go back.
 """
 
 from __future__ import annotations
@@ -28,8 +10,10 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from increstore.judging.catalogue import MONITORS, roster
+from increstore.judging.chains import CHAINS
 from increstore.judging.config import JudgeConfig
 from increstore.judging.dispatch import receipts, sendings
+from increstore.judging.observer import Observer
 from increstore.judging.truth import Truth
 from increstore.protocol.coordinator import RestoreState
 from increstore.protocol.ready import OperatorAsked, PageRead
@@ -53,7 +37,7 @@ __all__ = ["Judge", "JudgeConfig"]
 _NO_PROGRESS = (GenerationStarted, RestorePaused)
 
 
-class Judge:
+class Judge(Observer):
     """Judges what it is told of one restore. Raises: InvariantViolated, from any method.
 
     `only` leaves out every invariant whose id is not named; `counting` has `counts` tell how often
@@ -68,6 +52,7 @@ class Judge:
         only: Sequence[str] | None = None,
         counting: bool = False,
     ) -> None:
+        super().__init__()
         self.topology = topology
         self.config = config or JudgeConfig()
         self.truth = Truth(topology, self.config.scans_in_flight)
@@ -75,9 +60,7 @@ class Judge:
         """How often each invariant was judged, by id; empty unless it is counting."""
         self._checks: dict[str, Checks] = self._gather(only, counting)
         self.sendings = sendings(self.truth, self._checks_of)
-        """What `sent` calls, by the class of the message: for drivers in a hurry."""
         self.receipts = receipts(self.truth, self._checks_of)
-        """What `received` calls, by the class of the message."""
         self._recorded: dict[type, Checks] = {}
         self._applied = self._checks_of("applied")
         self._stepped = self._checks_of("stepped")
@@ -90,14 +73,18 @@ class Judge:
 
     def _gather(self, only: Sequence[str] | None, counting: bool) -> dict[str, Checks]:
         monitors = {kind: kind(self.truth, self.config) for kind in MONITORS}
-        who = roster(None if only is None else tuple(only))
+        is_chained = only is None and not counting
+        who = roster(None if only is None else tuple(only), is_chained)
         checks: Checks = tuple(
             map(MethodType, who.methods, map(monitors.__getitem__, who.monitors))
         )
         if counting:
             self.counts = dict.fromkeys(who.identities, 0)
             checks = tuple(map(self._counting, who.identities, checks))
-        return dict(zip(who.observations, map(checks.__getitem__, who.places), strict=True))
+        found = dict(zip(who.observations, map(checks.__getitem__, who.places), strict=True))
+        for observation, chain in CHAINS.items() if is_chained else ():
+            found[observation] = (chain(monitors),)
+        return found
 
     def _counting(self, identity: str, check: Check) -> Check:
         def counted(*told: Any) -> None:
@@ -181,8 +168,8 @@ class Judge:
             self.truth.decided_at = now
         for check in self._stepped:
             check(now, node, core, event, ready)
-        if event.__class__ in self._stepped_by:
-            for check in self._stepped_by[event.__class__]:
+        if type(event) in self._stepped_by:
+            for check in self._stepped_by[type(event)]:
                 check(now, node, core, event, ready)
             if isinstance(event, OperatorAsked):
                 self.operated(now, event.verb, event.value)

@@ -8,7 +8,7 @@ Rules of this file:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from increstore.judging.history import COMPLETED, History
 from increstore.judging.streams import Owed, Source, Stream, Target
@@ -26,7 +26,7 @@ from increstore.protocol.target_state import StreamState
 from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from increstore.protocol.ready import Batch
     from increstore.protocol.target_state import TargetState
@@ -64,7 +64,7 @@ class Truth:
         """Nodes that have lost durable data to a fault since they last came up."""
         self.clocks_changed: dict[str, None] = {}
         self._said: dict[tuple[Any, ...], list[Any]] = {}
-        """Questions, reports and answers that were ever sent (see `_SAID`)."""
+        """Questions, reports and answers that were ever sent (see `_said`)."""
         self.reports_heard: dict[tuple[str, int, int], list[CompletionNotification]] = {}
         """By (source, incremental, attempt)."""
         self.refusals_heard: dict[tuple[str, int, int], None] = {}
@@ -134,17 +134,17 @@ class Truth:
         old.name = overtaken
         self.histories = {**self.histories, overtaken: old, COORDINATOR: new}
 
-    def was_said(self, message: Any, shard: str = "") -> bool:
+    def was_said(self, message: Said, shard: str = "") -> bool:
         """Whether this question, report or answer was ever sent; `shard` is who is asked, or
         answers."""
-        key, told = _SAID[type(message)](message, shard)
+        key, told = _said(message, shard)
         return told in self._said.get(key, ())
 
     # --- What is taken in.
 
-    def say(self, message: Any, shard: str = "") -> None:
+    def say(self, message: Said, shard: str = "") -> None:
         """A question, report or answer is sent (see `was_said`)."""
-        key, told = _SAID[type(message)](message, shard)
+        key, told = _said(message, shard)
         before = self._said.setdefault(key, [])
         if told not in before:
             before.append(told)
@@ -206,22 +206,25 @@ class Truth:
         target.forget()
 
 
-_SAID: dict[type, Callable[[Any, str], tuple[tuple[Any, ...], Any]]] = {
-    StartScan: lambda it, _: (
-        (StartScan, it.scan.source, it.scan.incremental, it.scan.attempt, it.generation), None,
-    ),
-    SealIncremental: lambda it, to: (
-        (SealIncremental, to, it.incremental, it.generation), it.sent,
-    ),
-    Finalize: lambda it, to: ((Finalize, to, it.generation), None),
-    CompletionNotification: lambda it, _: (
-        (it.scan.source, it.scan.incremental, it.scan.attempt, it.generation),
-        (it.status, it.rows_scanned, it.evidence),
-    ),
-    IncrementalSealed: lambda it, by: (
-        (IncrementalSealed, by, it.incremental, it.generation), it.applied,
-    ),
-    Finalized: lambda it, by: ((Finalized, by, it.generation), (it.rows, it.digest)),
-}  # fmt: skip
-"""What tells two questions, reports or answers apart, and what they say. With the shard that is
-asked, or answers."""
+Said: TypeAlias = (
+    StartScan | CompletionNotification | SealIncremental | IncrementalSealed | Finalize | Finalized
+)
+
+
+def _said(it: Said, shard: str) -> tuple[tuple[Any, ...], object]:
+    """What tells two questions, reports or answers apart, and what they say; `shard` is who is
+    asked, or answers."""
+    if isinstance(it, StartScan):
+        scan = it.scan
+        return (StartScan, scan.source, scan.incremental, scan.attempt, it.generation), None
+    if isinstance(it, CompletionNotification):
+        scan = it.scan
+        told = (it.status, it.rows_scanned, it.evidence)
+        return (scan.source, scan.incremental, scan.attempt, it.generation), told
+    if isinstance(it, SealIncremental):
+        return (SealIncremental, shard, it.incremental, it.generation), it.sent
+    if isinstance(it, IncrementalSealed):
+        return (IncrementalSealed, shard, it.incremental, it.generation), it.applied
+    if isinstance(it, Finalized):
+        return (Finalized, shard, it.generation), (it.rows, it.digest)
+    return (Finalize, shard, it.generation), None

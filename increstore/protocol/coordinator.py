@@ -25,6 +25,7 @@ from increstore.protocol.messages import (
 )
 from increstore.protocol.policy import CoordinatorConfig, is_cap
 from increstore.protocol.ready import (
+    Core,
     Event,
     OperatorAsked,
     PublishFailed,
@@ -56,11 +57,9 @@ __all__ = ["Coordinator", "CoordinatorConfig", "RestoreState"]
 
 _ENDED_WITHOUT_RESULT = (RestoreState.FAILED, RestoreState.CANCELLED)
 # Tuples: a union written where it is asked for would be made anew for every message.
-_OF_A_SCAN = (CompletionNotification, ScanProgress)
-_OF_A_RESTORE = (IncrementalSealed, Finalized, Refused)
 
 
-class Coordinator:
+class Coordinator(Core):
     """One life of the coordinator of one restore, begun from its durable history.
 
     The first step records a new generation; over a paused or failed history it also resumes,
@@ -240,9 +239,9 @@ class Coordinator:
 
     def _hear(self, sender: str, message: Message) -> None:
         """The fences that hold for every message; the phase knows the rest."""
-        if isinstance(message, _OF_A_SCAN):
+        if isinstance(message, (CompletionNotification, ScanProgress)):
             restore = message.scan.restore
-        elif isinstance(message, _OF_A_RESTORE):
+        elif isinstance(message, (IncrementalSealed, Finalized, Refused)):
             restore = message.restore
         else:
             self._desk.drop(f"{type(message).__name__} is nothing for a coordinator")
@@ -253,7 +252,7 @@ class Coordinator:
             self._dismiss(sender, message)
         elif message.generation != self._ledger.generation:
             self._desk.drop("of another generation")
-        elif message.__class__ is Refused and self._desk.hear_fencing(sender, message):
+        elif isinstance(message, Refused) and self._desk.hear_fencing(sender, message):
             pass  # Overtaken: whatever it was that we asked, and however late the answer is.
         elif self._phase is None:
             self._desk.drop(f"{type(message).__name__} while nothing is awaited")
@@ -262,7 +261,7 @@ class Coordinator:
 
     def _dismiss(self, sender: str, message: Message) -> None:
         self._desk.drop("after the end")
-        if isinstance(message, _OF_A_SCAN):
+        if isinstance(message, (CompletionNotification, ScanProgress)):
             self._desk.tell_to_stop(sender)
 
     def _publishing_ended(self, event: TablesPublished | PublishFailed) -> None:

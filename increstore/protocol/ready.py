@@ -7,6 +7,7 @@ comes back as an event. `wake_at` replaces the wake-up asked for before: one val
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, TypeAlias
 
 from increstore.protocol.frozen import frozen
@@ -203,3 +204,11 @@ class Ready:
     effects: tuple[Effect, ...] = ()
     messages: tuple[tuple[str, Message], ...] = ()
     wake_at: int | None = None
+
+
+class Core(ABC):
+    """A role without IO: the coordinator, a source shard or a target shard."""
+
+    @abstractmethod
+    def step(self, now: int, event: Event) -> Ready:
+        """Advance by one event."""

@@ -27,7 +27,7 @@ from increstore.protocol.messages import (
     StreamOpened,
 )
 from increstore.protocol.outbox import Outbox
-from increstore.protocol.ready import Event, PageFailed, PageRead, Ready, Received, TimePassed
+from increstore.protocol.ready import Core, Event, PageFailed, PageRead, Ready, Received, TimePassed
 from increstore.protocol.source_scan import SourceConfig, SourceScan
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class SourceView:
     streams: tuple[StreamView, ...]
 
 
-class SourceShard:
+class SourceShard(Core):
     """One source shard of one restore: that of the first `StartScan`."""
 
     def __init__(

@@ -35,6 +35,7 @@ from increstore.protocol.ready import (
     ApplyBatch,
     BatchesApplied,
     BatchRejected,
+    Core,
     Event,
     FinalizeFailed,
     FinalizeRows,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
     from increstore.protocol.target_state import TargetState
 
 
-class TargetShard:
+class TargetShard(Core):
     """One target shard, started from what its store recovered."""
 
     def __init__(self, name: str, table: TableTopology, restore: str, state: TargetState) -> None:

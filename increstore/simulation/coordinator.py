@@ -52,6 +52,12 @@ class SimulatedCoordinator(DiskNode):
         if world.journal is not None:
             self._barrier = BarrierTeller(world.journal)
 
+    @property
+    def coordinator(self) -> Coordinator:
+        """Its core, while it is up."""
+        assert isinstance(self.core, Coordinator)
+        return self.core
+
     def make_core(self) -> Coordinator | None:
         world = self.world
         history: list[CoordinatorRecord] = []
@@ -87,10 +93,10 @@ class SimulatedCoordinator(DiskNode):
     def narrate_state(self, journal: SimulationJournal) -> None:
         if journal.wants_barrier and self is self.world.coordinator:
             assert self._barrier is not None
-            self._barrier.look(self.core, self.clock(self.world.now))
+            self._barrier.look(self.coordinator, self.clock(self.world.now))
 
     def rested(self, event: Event) -> None:
-        if self.core.state in HALTED and not self._is_to_be_resumed:
+        if self.coordinator.state in HALTED and not self._is_to_be_resumed:
             if self is self.world.coordinator:
                 self.world.coordinator_ended(self)
             else:

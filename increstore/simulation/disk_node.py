@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from increstore.simulation.ambient import MS, RATE_WHOLE
 from increstore.simulation.disk import FATES, Disk
@@ -33,12 +33,15 @@ OF_RECORDS = ("generation", "log")
 """Operations that write the records of a step."""
 
 
-class Fate(NamedTuple):
+class Fate:
     """What happens to one write: how long it takes (ns), and how and why it fails, or "" twice."""
 
-    delay: int
-    action: str = ""
-    error: str = ""
+    __slots__ = ("action", "delay", "error")
+
+    def __init__(self, delay: int, action: str = "", error: str = "") -> None:
+        self.delay = delay
+        self.action = action
+        self.error = error
 
     @property
     def fills_the_cache(self) -> bool:

@@ -11,14 +11,14 @@ run is made smaller.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import xxhash
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_hash = xxhash.xxh3_64_intdigest
+_hash: Final = xxhash.xxh3_64_intdigest
 
 
 class Draws:

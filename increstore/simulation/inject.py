@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from increstore.judging.observer import Observer
 from increstore.protocol.ready import OperatorAsked
 from increstore.protocol.topology import COORDINATOR
 from increstore.scenario import actions
@@ -13,29 +13,11 @@ from increstore.simulation.coordinator import SimulatedCoordinator
 from increstore.simulation.disk_node import DiskNode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from increstore.scenario.actions import Action
     from increstore.simulation.world import World
 
 OVERTAKEN = "coordinator (overtaken)"
 OTHER_COORDINATOR = "coordinator (second restore)"
-
-
-class Unjudged:
-    """In the place of a judge, for a node that is none of the restore that is judged."""
-
-    def __init__(self) -> None:
-        self.sendings: defaultdict[type, Callable[..., None]] = defaultdict(lambda: _look_away)
-        self.receipts = self.sendings
-
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        setattr(self, name, _look_away)  # Found without us the next time.
-        return _look_away
-
-
-def _look_away(*_: object) -> None:
-    pass
 
 
 def carry_out(world: World, action: Action) -> None:  # noqa: C901 - one line an action
@@ -133,6 +115,6 @@ def _start_second_restore(world: World) -> None:
     second = SimulatedCoordinator(world, OTHER_COORDINATOR)
     second.topology = replace(world.topology, restore="restore-2")
     second.fingerprint = "another-plan"
-    second.judge = Unjudged()
+    second.judge = Observer()
     world.other_coordinators.append(second)
     second.start()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from increstore.protocol.ready import Received, TimePassed
 from increstore.runtime.narrate import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from increstore.journal import Journal
-    from increstore.protocol.ready import Effect, Event, Ready
+    from increstore.protocol.ready import Core, Effect, Event, Ready
     from increstore.protocol.records import Record
     from increstore.simulation.ambient import Span
     from increstore.simulation.observing import SimulationJournal
@@ -66,7 +66,7 @@ class SimulatedNode(ABC):
         self.judge = world.judge
         self.address = name
         """How others call it: its name, but for a coordinator that is not the only one."""
-        self.core: Any = None
+        self.core: Core | None = None
         self.life = 0
         """Rises with each start and each crash: what belongs to another life is dropped."""
         self.wall_offset = 0
@@ -88,7 +88,7 @@ class SimulatedNode(ABC):
     # --- What each role adds.
 
     @abstractmethod
-    def make_core(self) -> Any:
+    def make_core(self) -> Core | None:
         """A new core over what is durable."""
 
     @abstractmethod
@@ -229,6 +229,7 @@ class SimulatedNode(ABC):
 
     def _step(self, event: Event) -> None:
         world, core = self.world, self.core
+        assert core is not None
         now = world.now
         if type(event) is Received:
             # Only now: what waits for a node that is busy or paused has not been heard.

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from increstore.journal import JournalEvent
+    from increstore.judging.observer import Observer
     from increstore.simulation.setting import Setting
     from increstore.simulation.strikes import Strike
 
@@ -67,7 +68,7 @@ def simulate(
     journal_to: Callable[[JournalEvent], None] | None = None,
     details: bool = False,
     keep_strikes: bool = False,
-    judge: Any = None,
+    judge: Observer | None = None,
 ) -> SimulatedOutcome:
     """Play the scenario once; the same arguments give the same outcome, digest and journal.
 
@@ -96,7 +97,7 @@ def make_world(
     journal_to: Callable[[JournalEvent], None] | None = None,
     details: bool = False,
     keep_strikes: bool = False,
-    judge: Any = None,
+    judge: Observer | None = None,
 ) -> World:
     """The world of one run, before its first moment."""
     settled = settle(setting.scenario, draws.draw)

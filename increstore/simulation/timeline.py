@@ -18,7 +18,8 @@ class Timeline:
         self.now = 0
         self.stops_at = stops_at
         """Nothing is played after this moment, unless `is_over` says that it must go on."""
-        self._heap: list[tuple[int, int, int, Callable[[Any], None], Any]] = []
+        self._heap: list[tuple[Any, ...]] = []
+        """(moment, tie, ticket, act, arg) of each."""
         self._ticket = 0
         self._hash = xxhash.xxh3_64()
 
@@ -30,11 +31,12 @@ class Timeline:
     def play(self, moments: int) -> bool:
         """Play so many moments; False when there is nothing left to play."""
         heap = self._heap
-        for _ in range(moments):
+        for _played in range(moments):
             if (not heap or heap[0][0] > self.stops_at) and self.is_over():
                 return False
-            self.now, _, _, act, arg = heappop(heap)
-            act(arg)
+            moment = heappop(heap)
+            self.now = moment[0]
+            moment[3](moment[4])
         return True
 
     def is_over(self) -> bool:

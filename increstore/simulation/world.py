@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from increstore.journal import JournalEvent
+    from increstore.judging.observer import Observer
     from increstore.protocol.ready import Effect, Received
     from increstore.protocol.records import Record
     from increstore.scenario.director import Director
@@ -56,7 +57,7 @@ class World(Timeline):
         setting: Setting,
         draws: Draws,
         director: Director,
-        judge: Any,
+        judge: Observer,
         *,
         ambient: Ambient,
         ends_within: int,
@@ -161,10 +162,10 @@ class World(Timeline):
 
     def explain(self) -> str:
         """What the restore waits for, in the coordinator's own words."""
-        core = self.coordinator.core
-        if core is None:
+        ours = self.coordinator
+        if not ours.is_up:
             return "the coordinator is down"
-        return str(core.explain(self.coordinator.clock(self.now)))
+        return ours.coordinator.explain(ours.clock(self.now))
 
     # --- What nodes ask for.
 
@@ -304,8 +305,7 @@ class World(Timeline):
     def coordinator_ended(self, node: SimulatedCoordinator) -> None:
         """The coordinator says that it is over: the command ends, unless a person resumes it: by a
         word to this very coordinator, or by the same command again."""
-        core = node.core
-        state, reason = core.state, core.reason
+        state, reason = node.coordinator.state, node.coordinator.reason
         if state is RestoreState.PAUSED and (self.director.expects("resume") or self._resumes()):
             return
         self._end(state, reason)
