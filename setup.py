@@ -32,17 +32,19 @@ def extensions() -> list[Any]:
     found = [path.relative_to(SOURCES) for path in write_sources(ROOT / "increstore", SOURCES)]
     os.chdir(SOURCES)  # The names of modules are told from paths.
     try:
-        return list(
-            mypycify(
-                ["--config-file=mypy.ini", *map(str, found)],
-                opt_level="3",
-                debug_level="0",
-                multi_file=True,
-                target_dir=str(ROOT / "build" / "compiled-c"),
-            )
+        made = mypycify(
+            ["--config-file=mypy.ini", *map(str, found)],
+            opt_level="3",
+            debug_level="0",
+            multi_file=True,
+            target_dir=str(ROOT / "build" / "compiled-c"),
         )
     finally:
         os.chdir(ROOT)
+    for extension in made:
+        # Calls between the modules need not go through the table of what others may replace.
+        extension.extra_compile_args.append("-fvisibility=hidden")
+    return list(made)
 
 
 if os.environ.get("INCRESTORE_COMPILED", "0") in ("", "0"):

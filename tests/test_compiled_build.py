@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from increstore.judging.catalogue import MONITORS
 from increstore.protocol.frozen import complete
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +103,74 @@ def test_what_is_written_out_for_the_compiler_makes_the_same_runs(tmp_path):
     assert verdicts(theirs.stdout) == verdicts(mine.stdout)
 
 
+def test_the_call_of_an_observation_calls_every_law_that_judges_it_in_their_order():
+    marked = {}
+    for monitor in MONITORS:
+        for _, observation, law in monitor.checks():
+            marked.setdefault(observation, []).append(f"self.{monitor.__name__}.{law.__name__}")
+
+    tree = ast.parse(TOOL["written_chains"]())
+
+    chains = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    places = [node for node in tree.body if isinstance(node, ast.Assign)]
+    called = {
+        ast.literal_eval(place.targets[0].slice): [
+            ast.unparse(call.value.func) for call in chains[place.value.id].body[1].body
+        ]
+        for place in places
+    }
+    assert len(called) > 20
+    assert called == {told: laws for told, laws in marked.items() if len(laws) > 1}
+
+
+WRONG = """
+from increstore.judging.judge import Judge
+from increstore.judging.violation import InvariantViolated
+from increstore.protocol.messages import *
+from increstore.protocol.records import *
+from increstore.protocol.topology import TableTopology, Topology
+table = TableTopology("t", ("t/s0",), ("t/t0",), (0, 1), None, None)
+scan, stream = ScanId("r", 0, "t/s0", 1), ("t/s0", "t/t0")
+seal = StreamEvidence("t/s0", 1, 4, 1, 5)
+WRONG = {
+    "applied": (0, "t/t0", scan, 1, 2, 3),
+    "sealed": (0, "t/t0", 0, (seal,)),
+    "finalized": (0, "t/t0", 1, 2),
+    "published": (0,),
+    "ended": (0, "completed", ""),
+    "recorded": (0, "coordinator", IncrementalStarted(1, 0)),
+    "sent": [
+        (0, "coordinator", "t/s0", StartScan(scan, 1)),
+        (0, *stream, OpenStream(scan, 1)),
+        (0, *stream[::-1], StreamOpened(scan, 1, 3)),
+        (0, "t/t0", "coordinator", IncrementalSealed("r", 0, 1, (seal,))),
+        (0, "t/s0", "coordinator", ScanProgress(scan, 1, 2, 2, 2, ())),
+    ],
+    "received": [
+        (0, *stream, ApplyChanges(scan, 1, 2, 3, 4, b"")),
+        (0, *stream[::-1], ChangesApplied(scan, 1, 1)),
+        (0, "coordinator", "t/t0", SealIncremental("r", 0, 1, (seal,))),
+        (0, "t/t0", "coordinator", Finalized("r", 1, 2, 3)),
+    ],
+}
+for what, told in WRONG.items():
+    for one in told if isinstance(told, list) else [told]:
+        try:
+            getattr(Judge(Topology("r", 1, (table,))), what)(*one)
+        except InvariantViolated as found:
+            print(found)
+"""
+
+
+def test_what_is_written_out_for_the_compiler_finds_the_same_violations(tmp_path):
+    TOOL["write_sources"](PACKAGE, tmp_path)
+
+    mine, theirs = (program(package, code=WRONG) for package in (ROOT, tmp_path))
+
+    assert mine.stdout.count("\n") == 15, mine.stdout + mine.stderr
+    assert theirs.stdout == mine.stdout, theirs.stderr
+
+
 def test_a_written_out_class_is_completed_to_a_dataclass():
     class Point:
         def __init__(self, x, y):
@@ -178,6 +247,14 @@ def test_a_violation_is_told_shrunk_and_replayed_alike(tmp_path):
     assert told[1] == told[0]
     assert len(shrunk[0]) == 1
     assert shrunk[1] == shrunk[0]
+
+
+@compiled
+def test_a_compiled_judge_finds_the_same_violations():
+    mine, theirs = (program(package, code=WRONG) for package in (ROOT, BUILT))
+
+    assert mine.stdout.count("\n") == 15, mine.stdout + mine.stderr
+    assert theirs.stdout == mine.stdout, theirs.stderr
 
 
 @compiled

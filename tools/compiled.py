@@ -10,20 +10,27 @@ A module is left as it is for one of these reasons:
 |---|---|
 | makes classes or functions while it runs | `protocol/frozen`, `plain_check`, `plain_code` |
 | mypyc evaluates annotations that only a type checker imports | those with a `NamedTuple` or a dataclass of such fields: `simulation/history`, `model`, `run`, `setting`, `judging/catalogue`, `config` |
-| answers to any name | `simulation/inject` (`Unjudged`) |
 | runs once, or for people | the judges of a journal, `simulation/explore`, most of `scenario` |
 
-Values marked `@frozen` would stay interpreted classes, as every class with a decorator of ours.
-So they are written out: `__init__`, `__eq__`, `__hash__` and `__repr__` as plain methods, in a copy
-of their module; and so are the functions that write values as plain lists. All other modules are compiled as they are, line by line.
+All are compiled from a copy, which says the same in words that become quicker code:
+
+- Values marked `@frozen` would stay interpreted classes, as every class with a decorator of ours. They
+  are written out: `__init__`, `__eq__`, `__hash__` and `__repr__` as plain methods. So are the functions
+  that write values as plain lists.
+- A method with a decorator is called by reference, and each number made an object for it. So laws are
+  marked at the end of their module, and all laws of one observation are written as one call.
+- Constants are final, as otherwise they are looked up by name each time.
 """  # noqa: E501 - a table is read as a table.
 
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 PACKAGES = ("protocol", "simulation", "judging")
 MORE = (
@@ -32,7 +39,7 @@ MORE = (
 LEFT_OUT = frozenset(
     {
         "protocol/frozen.py", "protocol/plain_check.py", "protocol/plain_code.py",
-        "simulation/history.py", "simulation/inject.py", "simulation/model.py", "simulation/run.py",
+        "simulation/history.py", "simulation/model.py", "simulation/run.py",
         "simulation/setting.py",
         "judging/catalogue.py", "judging/config.py", "judging/from_journal.py",
         "judging/journal_lines.py", "judging/journal_player.py", "judging/journal_text.py",
@@ -73,10 +80,19 @@ def write_sources(package: Path, into: Path) -> list[Path]:
     for name in WRITTEN_OUT:
         source = (copy / name).read_text(encoding="utf-8")
         (copy / name).write_text(written_out(source), encoding="utf-8")
-    with (copy / "protocol" / "plain.py").open("a", encoding="utf-8") as plain:
-        plain.write(written_writers(package.parent))
+    sys.path.insert(0, str(package.parent))
+    for name in modules(package):
+        source = (copy / name).read_text(encoding="utf-8")
+        (copy / name).write_text(made_final(undecorated(source)), encoding="utf-8")
+    _append(copy / "protocol" / "plain.py", written_writers())
+    _append(copy / "judging" / "chains.py", written_chains())
     (into / "mypy.ini").write_text(MYPY, encoding="utf-8")
     return [copy / name for name in modules(package)]
+
+
+def _append(path: Path, text: str) -> None:
+    with path.open("a", encoding="utf-8") as module:
+        module.write(text)
 
 
 def written_out(source: str) -> str:
@@ -95,9 +111,96 @@ def written_out(source: str) -> str:
     return ast.unparse(module) + "\n" + "".join(completed)
 
 
-def written_writers(root: Path) -> str:
+def made_final(source: str) -> str:
+    """The module with its constants marked as such, so that nobody looks them up by name."""
+    for maker, cls in re.findall(r"^(\w+) = maker_of\((\w+)\)$", source, re.MULTILINE):
+        source = re.sub(rf"\b{maker}\(", f"{cls}(", source)  # It is quick by itself.
+    name = "^(_?[A-Z][A-Z0-9_]+)"
+    source = re.sub(rf"{name} = ", r"\1: Final = ", source, flags=re.MULTILINE)
+    source = re.sub(rf"{name}: (?!Final)(.+?) = ", r"\1: Final[\2] = ", source, flags=re.MULTILINE)
+    first = "from __future__ import annotations"
+    return source.replace(f"{first}\n", f"{first}; from typing import Final\n", 1)
+
+
+def undecorated(source: str) -> str:
+    """The module with its laws marked at its end: a method with a decorator is not native."""
+    lines, marks = source.splitlines(), []
+    classes = [node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)]
+    methods = [(cls, node) for cls in classes for node in cls.body]
+    for cls, method in methods:
+        for decorator in getattr(method, "decorator_list", ()):
+            text = ast.unparse(decorator)
+            if text.startswith(("invariant(", "part_of(")):
+                marks.append(f"{text}({cls.name}.{method.name})")
+                for number in range(decorator.lineno, decorator.end_lineno + 1):
+                    lines[number - 1] = ""  # Other lines keep their numbers.
+    return "\n".join([*lines, *marks]) + "\n"
+
+
+def written_chains() -> str:
+    """A class for each observation that several laws judge, for `judging/chains`."""
+    from increstore.judging.catalogue import MONITORS
+
+    judges: dict[str, list[tuple[str, Any]]] = {}
+    for monitor in MONITORS:
+        for _, observation, law in monitor.checks():
+            judges.setdefault(observation, []).append((monitor.__name__, law))
+    chained = [(told, laws) for told, laws in judges.items() if len(laws) > 1]
+    imports = [f"from {monitor.__module__} import {monitor.__name__}" for monitor in MONITORS]
+    return "\n".join([_CHAIN_IMPORTS, *imports, *(_chain(*each) for each in chained)]) + "\n"
+
+
+_CHAIN_IMPORTS = """
+from collections.abc import Mapping, Sequence
+from typing import Any, cast, final
+from increstore.judging.history import History
+from increstore.judging.monitor import Monitor
+from increstore.judging.streams import Source, Stream, Target
+from increstore.protocol.messages import *
+from increstore.protocol.ready import Batch
+from increstore.protocol.records import *
+from increstore.protocol.target_state import TargetState
+"""
+
+
+def _chain(observation: str, laws: list[tuple[str, Any]]) -> str:
+    """The class that calls these laws, each (its monitor, the method)."""
+    monitors = sorted({monitor for monitor, _ in laws})
+    parameters = _parameters(observation, [law for _, law in laws])
+    name = observation.replace("*", "Anything").title().replace(" ", "") + "Chain"
+    return "\n".join(
+        [
+            "@final",
+            f"class {name}:",
+            "    def __init__(self, monitors: Mapping[type[Monitor], Monitor]) -> None:",
+            *(f"        self.{m} = cast({m}, monitors[{m}])" for m in monitors),
+            "    def __call__(self, now: int, "
+            + ", ".join(f"{name}: {kind}" for name, kind in parameters.items())
+            + ") -> None:",
+            *(
+                f"        self.{monitor}.{law.__name__}(now, {', '.join(parameters)})"
+                for monitor, law in laws
+            ),
+            f"CHAINS[{observation!r}] = {name}",
+        ]
+    )
+
+
+def _parameters(observation: str, laws: list[Any]) -> dict[str, str]:
+    """Names and types of what these laws are told after `now`: of several types the narrowest."""
+    told = [list(inspect.signature(law).parameters.values())[2:] for law in laws]
+    found = {
+        f"{each[0].name.strip('_')}_{place}": min((one.annotation for one in each), key=len)
+        for place, each in enumerate(zip(*told, strict=True))
+    }
+    kind, _, of_what = observation.partition(" ")
+    if kind in ("sent", "received", "recorded") and of_what != "*":
+        found[list(found)[-1]] = of_what
+    return found
+
+
+def written_writers() -> str:
     """The writers of `protocol/plain`, which makes each when it is first needed, as functions."""
-    sys.path.insert(0, str(root))
     from increstore.protocol.plain_check import CLASSES
     from increstore.protocol.plain_code import writer_source
 
