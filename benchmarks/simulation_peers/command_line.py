@@ -58,6 +58,7 @@ def measure(peer: str, given: Options, explore: Callable[[Options, Counts], None
     counts = Counts()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 50, 100)  # As for increstore.
     wall, cpu = time.perf_counter(), time.process_time()
     explore(given, counts)
     cpu_s, wall_s = time.process_time() - cpu, time.perf_counter() - wall
