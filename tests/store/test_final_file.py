@@ -63,7 +63,7 @@ def test_values_of_every_type_and_null_come_back(tmp_path, kind):
         assert file.read().column("v").combine_chunks().equals(values)
 
 
-def test_numbers_are_stored_as_differences_and_text_is_compressed_where_it_halves(tmp_path):
+def test_numbers_are_stored_as_differences_and_text_is_compressed_where_it_shrinks(tmp_path):
     rows = 10_000
     batch = pa.record_batch(
         {
