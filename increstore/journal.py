@@ -16,6 +16,7 @@ opened by one `journal.opened` event that carries the format number.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import time
@@ -124,7 +125,8 @@ class Journal:
 class JournalFile:
     """A subscriber that appends to a file, a line an event, flushed as it is written.
 
-    Subscribe it with `details=True`: a journal file is what a run is judged by later.
+    Subscribe it with `details=True`: a journal file is what a run is judged by later. Until it is
+    closed it is locked, shared with others who append: so a reader knows that more may come.
     """
 
     def __init__(self, path: Path) -> None:
@@ -133,6 +135,8 @@ class JournalFile:
             _refuse_other_files(path)
             is_torn = _ends_within_a_line(path)
             self._file: TextIO = path.open("a", encoding="utf-8")
+            with contextlib.suppress(OSError):  # Not every file system has locks; nobody waits.
+                fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError as error:
             raise StorageFailed(
                 f"{path}: the journal cannot be opened ({error.strerror}); name another file "

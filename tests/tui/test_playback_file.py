@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 import pytest
 
 from increstore.errors import JournalUnreadable
+from increstore.journal import JournalFile
 from increstore.tui.playback import seam
 from increstore.tui.playback.file import FilePlayback
 from increstore.tui.playback.journal_reel import CHUNK_BYTES, TORN
@@ -282,3 +283,71 @@ def test_stopping_twice_and_before_the_start_is_fine(tmp_path, storm):
     playback.stop()
     playback.stop()
     assert playback.drain() == []
+
+
+# --- How long a journal is followed.
+
+
+def make_old(path):
+    long_ago = path.stat().st_mtime - WEEK_S
+    os.utime(path, (long_ago, long_ago))
+
+
+def test_a_journal_is_followed_as_long_as_its_writer_lives_however_silent(tmp_path, opened):
+    """A large collection's checksums take minutes, and nothing happens meanwhile."""
+    clock = HandClock()
+    path = tmp_path / "run.jsonl"
+    with closing(JournalFile(path)):
+        make_old(path)
+        playback = opened(path, clock=clock)
+        playback.drain()
+        assert playback.status.state == "running"
+
+    clock.pass_by(SECOND)
+    playback.drain()
+    assert playback.status.state == "ended"
+
+
+def test_a_journal_that_is_followed_ends_with_its_restore(tmp_path, opened):
+    events = journal_of(SILENT)[1]
+    ends = next(n for n, event in enumerate(events, 1) if event.name == "restore.paused")
+    clock = HandClock()
+    path = a_journal(tmp_path, lines_of(events[: ends - 1]), is_old=False)
+    playback = opened(path, clock=clock)
+    playback.drain()
+    assert playback.status.state == "running"
+
+    with path.open("a") as file:
+        file.writelines(lines_of(events[ends - 1 : ends]))
+    clock.pass_by(SECOND)
+    assert names(playback.drain()) == [("coordinator", "restore.paused")]
+    assert playback.status.state == "ended"
+
+
+def test_a_journal_that_nobody_writes_any_more_ends_until_a_restore_goes_on(
+    tmp_path, storm, opened
+):
+    clock = HandClock()
+    path = a_journal(tmp_path, lines_of(storm[:50]), is_old=False)
+    playback = opened(path, clock=clock)
+    playback.drain()
+
+    make_old(path)
+    clock.pass_by(SECOND)
+    playback.drain()
+    assert playback.status.state == "ended"
+
+    with path.open("a") as file:
+        file.writelines(lines_of(storm[50:60]))
+    clock.pass_by(SECOND)
+    assert names(playback.drain()) == names(storm[50:60])
+    assert playback.status.state == "running"
+
+
+def test_two_writers_of_one_journal_and_their_readers_are_in_nobodys_way(tmp_path, opened):
+    path = tmp_path / "run.jsonl"
+    with closing(JournalFile(path)), closing(JournalFile(path)):
+        readers = [opened(path), opened(path)]
+        for reader in readers:
+            reader.drain()
+        assert [reader.status.state for reader in readers] == ["running", "running"]

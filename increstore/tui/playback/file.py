@@ -21,17 +21,24 @@ CAN: frozenset[seam.Ability] = frozenset({"pause", "step", "speed", "seek"})
 ENDS = frozenset(
     {
         "restore.completed", "restore.failed", "restore.paused", "restore.cancelled",
-        "restore.interrupted", "restore.abandoned", "tables.published",
+        "restore.interrupted", "restore.abandoned", "restore.refused", "tables.published",
     }
 )  # fmt: skip
 """After these nothing is expected any more."""
 FRESH_S = 10.0
-"""A journal without an end that was written to so lately is one that still grows."""
+"""A journal without an end that was written to so lately is one that still grows.
+
+A restore writes twice a second, but before it begins it may read checksums for minutes.
+"""
 GROWTH_PERIOD_NS = 200_000_000
 
 
 class FilePlayback:
-    """One journal file. It may grow; one that does so when it is opened is followed at its end."""
+    """One journal file. It may grow; one that does so when it is opened is followed at its end.
+
+    It is followed until its restore has ended, or who wrote it is gone, and further when more comes
+    nevertheless: from a restore that goes on.
+    """
 
     def __init__(
         self,
@@ -52,6 +59,9 @@ class FilePlayback:
         self._total = 0
         self._ends_at = 0
         self._looked_at: int | None = None
+        self._has_ended = False
+        self._was_held = False
+        """Whether a writer was seen, so that its end can be."""
 
     # --- What it is.
 
@@ -95,8 +105,6 @@ class FilePlayback:
         self._began_at = self._reel.next_at or 0
         self._player.pace.put(self._began_at)
         self._look_at_its_end()
-        if self._wants_to_follow is None:
-            self._reel.follows = self._still_grows()
         if self._reel.follows and self._ends_at:
             # What has been is history; whoever follows wants to see what happens now.
             self._player.seek_ahead(None, self._ends_at)
@@ -118,12 +126,18 @@ class FilePlayback:
             self._total = self._reel.count()
             last = self._reel.last_event()
             self._ends_at = 0 if last is None else last.at
+            # The barrier explains itself once more after the end.
+            last = self._reel.last_event(but=frozenset({"barrier.waits"}))
+            self._has_ended = last is not None and last.name in ENDS
+        if self._wants_to_follow is None:
+            self._reel.follows = self._still_grows()
 
     def _still_grows(self) -> bool:
-        # The barrier explains itself once more after the end.
-        last = self._reel.last_event(but=frozenset({"barrier.waits"}))
-        has_ended = last is not None and last.name in ENDS
-        return not has_ended and time.time() - self._path.stat().st_mtime < FRESH_S
+        is_fresh = time.time() - self._reel.changed_at_s < FRESH_S
+        if self._reel.is_held():
+            self._was_held = True
+            return is_fresh or not self._has_ended
+        return is_fresh and not self._has_ended and not self._was_held
 
     # --- Commands.
 

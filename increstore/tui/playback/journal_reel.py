@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from array import array
@@ -52,6 +53,8 @@ class JournalReel:
         """The beginning of a line whose end has not been read."""
         self._rest_at = 0
         self._last_at = 0
+        self.changed_at_s = 0.0
+        """When somebody wrote to it, as of the last look; seconds since 1970."""
         self._size = 0
         self._counted = (0, 0)
         """(bytes, lines) that have been counted."""
@@ -121,10 +124,23 @@ class JournalReel:
         """Whether the file is longer than at the last look."""
         if self._file is None:
             return False
-        before, self._size = self._size, os.fstat(self._file.fileno()).st_size
+        found = os.fstat(self._file.fileno())
+        before, self._size = self._size, found.st_size
+        self.changed_at_s = found.st_mtime
         if self._size < before:
             self.error = f"{self._path}: the journal has been cut short by somebody"
         return self._size > before
+
+    def is_held(self) -> bool:
+        """Whether who writes it lives; False also where locks do not tell."""
+        if self._file is None:
+            return False
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+        except OSError as error:
+            return isinstance(error, BlockingIOError)
+        return False
 
     def count(self) -> int:
         """Lines of the file as of the last look; what was counted before is not read again."""
