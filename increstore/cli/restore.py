@@ -11,7 +11,7 @@ import click
 
 from increstore.cli.arguments import PathArgument, Seconds
 from increstore.cli.aside import work_aside
-from increstore.cli.refusal import RefusalAsJson
+from increstore.cli.refusal import RefusalAsJson, refusals_told
 from increstore.errors import ExitCode
 from increstore.stops import imports_go_first
 
@@ -171,7 +171,8 @@ def restore_and_show(
             from increstore.protocol.coordinator import CoordinatorConfig
             from increstore.runtime.restore import run_restore
 
-        prepared, early = preparing.result()
+        with refusals_told(journal):
+            prepared, early = preparing.result()
         stack.callback(prepared.directory.close)
         stack.callback(prepared.log.close)
         display = choose_display(prepared, as_json=as_json, plain=plain)

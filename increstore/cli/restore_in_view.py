@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from increstore.cli.refusal import refusals_told
 from increstore.cli.restore import exit_code_of, prepare_early
 from increstore.cli.serving import serving
 from increstore.cli.streams import tell
@@ -123,7 +124,8 @@ def _real(
     with imports_go_first():
         from increstore.tui.playback.engine import RestoreEngine
 
-    prepared, early = prepare_early(request)
+    with refusals_told(journal):
+        prepared, early = prepare_early(request)
     stack.callback(prepared.directory.close)
     stack.callback(prepared.log.close)
     engine = RestoreEngine(prepared, config, journal, workers, early, heeds_signals=heeds_signals)

@@ -2,7 +2,8 @@
 
 Exit codes: 0 the person left; 2 usage (also: no terminal); 3 a scenario or journal is bad; 4 the
 engine failed; 128 + n after signal n. With `--plain` the code is that of what was watched: 0
-completed, 4 failed, 5 an invariant is violated, 6 it never ended, 7 paused or cancelled.
+completed, 3 a chain was refused, 4 failed, 5 an invariant is violated, 6 it never ended, 7 paused,
+cancelled or interrupted.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def watch(
     """Watch a restore: every shard, what the barrier waits for, faults, messages.
 
     A SCENARIO (.toml) is run, by default in simulation, where it can be paused, stepped, rewound
-    and broken by hand. A JOURNAL is played, and followed while it grows. HOST:PORT is a restore
-    that was started with --serve. Folders and several scenarios give a list to choose from; without
+    and broken by hand. A JOURNAL is played, and followed until its restore has ended, or is gone.
+    HOST:PORT is a restore that was started with --serve. Folders and several scenarios give a list to choose from; without
     an argument it is ./scenarios, or those that are shipped. Keys are told by ? on every screen.
     """
     with imports_go_first():

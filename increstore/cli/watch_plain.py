@@ -12,11 +12,13 @@ from increstore.cli.streams import tell
 from increstore.errors import ExitCode
 from increstore.judging.journal_text import readable
 from increstore.judging.violation import VIOLATED
+from increstore.protocol.topology import COORDINATOR
 from increstore.stops import STOP_SIGNALS
 from increstore.view.cluster import ClusterView
 from increstore.view.plain import PlainLines, summary
 
 if TYPE_CHECKING:
+    from increstore.journal import JournalEvent
     from increstore.tui.playback.seam import Playback
 
 LOOK_EVERY_S = 0.05
@@ -27,6 +29,7 @@ CODES = {
     "paused": ExitCode.PAUSED,
     "cancelled": ExitCode.PAUSED,
 }
+REFUSALS = tuple(code for code in ExitCode if code != ExitCode.DONE)
 
 
 def tell_plainly(playback: Playback) -> int:
@@ -53,6 +56,8 @@ class Teller:
         self._view = ClusterView()
         self._plain = PlainLines(self._view)
         self._is_violated = False
+        self._left: int | None = None
+        """The code of a command that has left its restore, or never begun it."""
         self._trouble = ""
 
     async def tell_all(self) -> int:
@@ -77,7 +82,7 @@ class Teller:
         while events := self._playback.drain(budget_ns=BUDGET_NS):
             for event in events:
                 self._view.apply(event)
-                self._is_violated = self._is_violated or event.name == VIOLATED
+                self._look_at(event)
                 for line in self._plain.lines_of(event):
                     click.echo(readable(line))
         status = self._playback.status
@@ -86,6 +91,17 @@ class Teller:
             if status.error and status.state != "failed":  # That one is raised, and told so.
                 tell(f"{status.state}: {status.error}")
         return status.state in ("ended", "failed")
+
+    def _look_at(self, event: JournalEvent) -> None:
+        match event.name:
+            case "coordinator.started":
+                self._left = None
+            case "restore.interrupted" | "restore.abandoned":
+                self._left = ExitCode.PAUSED
+            case "restore.refused" if event.node == COORDINATOR:
+                code = event.facts.get("exit_code")
+                self._left = code if code in REFUSALS else ExitCode.BAD_INPUT
+        self._is_violated = self._is_violated or event.name == VIOLATED
 
     def last_line(self) -> str:
         """How it ended."""
@@ -97,4 +113,6 @@ class Teller:
         """The exit code of what was told."""
         if self._is_violated:
             return ExitCode.VERIFICATION_FAILED
-        return CODES.get(self._view.state, ExitCode.DEADLINE)
+        if self._view.state in CODES:
+            return CODES[self._view.state]
+        return ExitCode.DEADLINE if self._left is None else self._left

@@ -25,6 +25,7 @@ FOLDS: dict[str, Fold] = {
     "restore.paused": restore_folds.ended("paused"),
     "restore.failed": restore_folds.ended("failed"),
     "restore.cancelled": restore_folds.ended("cancelled"),
+    "restore.refused": restore_folds.refused,
     "restore.finalizing": shard_folds.finalizing,
     "incremental.started": restore_folds.incremental_started,
     "incremental.completed": restore_folds.incremental_completed,

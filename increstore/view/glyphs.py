@@ -43,6 +43,7 @@ LOOKS: dict[str, Look] = {
     "stopped": Look("‖", "|", "stands still", "wait"),
     "paused": Look("‖", "|", "paused", "wait"),
     "cut": Look("¦", ":", "cut off", "cut"),
+    "refused": Look("!", "!", "refused", "bad"),
     "cancelled": Look("-", "-", "cancelled", "calm"),
     "unknown": Look(" ", " ", "unknown", "calm"),
 }

@@ -109,6 +109,12 @@ def ended(state: str) -> Callable[[ClusterView, str, Facts, int], None]:
     return fold
 
 
+def refused(view: ClusterView, node: str, facts: Facts, at: int) -> None:
+    """It never began; of a second restore, which a scenario tries, somebody else tells."""
+    if node == COORDINATOR:
+        ended("refused")(view, node, facts, at)
+
+
 def resumed(view: ClusterView, node: str, facts: Facts, at: int) -> None:
     view.state, view.reason = "running", ""
     view.set_state(view.shard(COORDINATOR), "running", at)

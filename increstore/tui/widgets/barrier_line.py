@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from increstore.view.cluster import ClusterView
 
 NAMED_MAX = 3
-OVER = ("completed", "failed", "paused", "cancelled")
+OVER = ("completed", "failed", "paused", "cancelled", "refused")
 ANSWERED = ("reported", "sealed", "finalized")
 """The sentence may be older than the answer."""
 
