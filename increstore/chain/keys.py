@@ -111,8 +111,22 @@ def _finite_decimal(digits: str) -> Decimal:
 
 def show_key(key: Key) -> str:
     """The key for a message to people: `42`, or `('oslo', 7)`; long values are cut."""
-    shown = [_show_value(value) for value in key]
+    return _joined([_show_value(value) for value in key])
+
+
+def show_key_of_row(batch: pa.RecordBatch, names: Sequence[str], row: int) -> str:
+    """The same of one row, with days and moments as people write them."""
+    return _joined([_show_scalar(batch.column(name).slice(row, 1)) for name in names])
+
+
+def _joined(shown: list[str]) -> str:
     return shown[0] if len(shown) == 1 else f"({', '.join(shown)})"
+
+
+def _show_scalar(one: pa.Array) -> str:
+    if pa.types.is_temporal(one.type) and one.null_count == 0:
+        return str(one.cast(pa.string())[0].as_py())
+    return _show_value(_value(one[0]))
 
 
 def _show_value(value: Any) -> str:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from increstore.chain.csv_source import COMPRESSED_SUFFIXES, CsvSource, is_csv
-from increstore.chain.keys import Key, key_of_row, show_key
+from increstore.chain.keys import show_key_of_row
 from increstore.chain.parquet_source import PARQUET_SUFFIXES, ParquetSource
 from increstore.chain.runs import RowSorter
 from increstore.chain.sorting import DoubledKey
@@ -124,8 +124,8 @@ def _without_null_keys(path: Path, source: Source) -> Iterator[pa.Table]:
             nulls = [pc.index(pc.is_null(rows.column(name)), True).as_py() for name in names]
             found = [number for number in nulls if number >= 0]
             if found:
-                key = _key_of(rows.slice(min(found), 1), names)
-                raise _refused(path, source, [row + min(found)], key, "is NULL")
+                [keys] = rows.slice(min(found), 1).select(names).combine_chunks().to_batches()
+                raise _refused(path, source, [row + min(found)], keys, "is NULL")
             yield rows
             row += rows.num_rows
 
@@ -143,8 +143,7 @@ def _told_as_refused(path: Path, source: Source) -> Iterator[None]:
                     f"{path}: changed while it was read; run the same command again when it is "
                     "complete"
                 ) from doubled
-            key = key_of_row(doubled.key, source.schema.key, 0)
-            raise _refused(path, source, rows, key, "comes twice") from doubled
+            raise _refused(path, source, rows, doubled.key, "comes twice") from doubled
 
 
 def _rows_with(source: Source, key: pa.RecordBatch) -> Iterator[int]:
@@ -159,14 +158,13 @@ def _rows_with(source: Source, key: pa.RecordBatch) -> Iterator[int]:
         before += rows.num_rows
 
 
-def _key_of(row: pa.Table, names: tuple[str, ...]) -> Key:
-    return key_of_row(row.select(list(names)).combine_chunks().to_batches()[0], names, 0)
-
-
-def _refused(path: Path, source: Source, rows: list[int], key: Key, what: str) -> SnapshotRefused:
+def _refused(
+    path: Path, source: Source, rows: list[int], keys: pa.RecordBatch, what: str
+) -> SnapshotRefused:
     places = " and ".join(source.place(row) for row in rows)
-    names = ", ".join(source.schema.key)
+    names = source.schema.key
     return SnapshotRefused(
-        f"{path}: {places}: key ({names}) {show_key(key)} {what} (expected every key once, without "
-        "NULL); mend the rows, or choose another key in a new full backup"
+        f"{path}: {places}: key ({', '.join(names)}) {show_key_of_row(keys, names, 0)} {what} "
+        "(expected every key once, without NULL); mend the rows, or choose another key in a new "
+        "full backup"
     )

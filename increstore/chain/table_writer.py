@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from increstore.chain.changes import Op
 from increstore.chain.data_file import DataFile, refuse_types_parquet_changes
-from increstore.chain.keys import Key, key_of_row, order_fault, show_key
+from increstore.chain.keys import Key, key_of_row, order_fault, show_key, show_key_of_row
 from increstore.chain.pieces import pieces
 from increstore.chain.schema import OP_COLUMN, SET_COLUMN, TableSchema
 from increstore.errors import LocalProtocolError, SnapshotRefused
@@ -121,7 +121,7 @@ class TableWriter:
     def _refuse_long(self, piece: pa.RecordBatch, size: int) -> None:
         if size > ROW_BYTES_MAX:
             raise SnapshotRefused(
-                f"the row with key {show_key(key_of_row(piece, self._schema.key, 0))} takes "
+                f"the row with key {show_key_of_row(piece, self._schema.key, 0)} takes "
                 f"{size / 1e6:,.0f} MB (a row may take {ROW_BYTES_MAX / 1e6:,.0f} MB); keep such "
                 "values outside the table"
             )

@@ -526,6 +526,22 @@ def test_a_parquet_value_that_no_restore_would_take_is_named_by_row_and_column(
         read(path)
 
 
+def test_a_refused_key_of_days_and_moments_is_told_as_people_write_them(tmp_path):
+    days = pa.array([18262, 0, 18262], pa.date32())
+    moments = pa.array([1, 2, 1], pa.timestamp("us", tz="UTC"))
+    path = write(tmp_path / "t.parquet", day=days, at=moments)
+    key = r"\(2020-01-01, 1970-01-01 00:00:00.000001Z\)"
+    with pytest.raises(
+        SnapshotRefused, match=rf"row 1 and row 3: key \(day, at\) {key} comes twice"
+    ):
+        read(path, "day", "at")
+    path = write(tmp_path / "t.parquet", day=days, at=moments.take(pa.array([0, 1, None])))
+    with pytest.raises(
+        SnapshotRefused, match=r"row 3: key \(day, at\) \(2020-01-01, NULL\) is NULL"
+    ):
+        read(path, "day", "at")
+
+
 def test_no_file_of_a_folder_is_left_out_in_silence(tmp_path):
     folder = tmp_path / "t"
     (folder / "day=2").mkdir(parents=True)
