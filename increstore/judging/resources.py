@@ -72,7 +72,7 @@ class Resources(Monitor):
             )
 
     @invariant("R4", "no-storm", "stepped")
-    def no_storm(self, now: int, node: str, core: Any, event: Event, ready: Ready) -> None:
+    def no_storm(self, now: int, node: str, core: Any, event: object, ready: Ready) -> None:
         """A node asks to be woken later, never now or in the past; and no question is repeated more
         often than its patience allows."""
         wake_at = ready.wake_at

@@ -77,8 +77,8 @@ class Network:
     """All links of a world."""
 
     __slots__ = (
-        "_ambient", "_is_quiet", "_is_stream", "_latency_and_tie", "_latency_low", "_latency_width",
-        "_links", "_troubles", "_world", "delivered", "held",
+        "_ambient", "_is_quiet", "_is_stream", "_latency_low", "_latency_width", "_links",
+        "_troubles", "_world", "delivered", "held",
     )  # fmt: skip
 
     def __init__(self, world: World) -> None:
@@ -88,7 +88,6 @@ class Network:
         self._is_stream = ambient.is_stream
         self._latency_low = ambient.latency.low
         self._latency_width = ambient.latency.width + 1
-        self._latency_and_tie = world.draws.latency_and_tie
         self._troubles = ambient.troubles_messages
         self._is_quiet = not self._troubles and world.strikes_kept is None
         """Whether only a fault of the scenario can do something to a message."""
@@ -107,7 +106,7 @@ class Network:
         lane = link.lane_of(type(message))
         lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
-        drawn, tie = self._latency_and_tie(f"{lane.label}{number}")
+        drawn, tie = world.draws.latency_and_tie(f"{lane.label}{number}")
         latency = self._latency_low + (drawn * self._latency_width >> 16)
         if self._is_quiet and not world.director.has_message_faults:
             if self._is_stream:

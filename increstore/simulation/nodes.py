@@ -265,12 +265,12 @@ class SimulatedNode(ABC):
     def _is_cut_off_sending(self, ready: Ready) -> bool:
         world, address = self.world, self.address
         now, journal, may_be_cut_off = world.now, world.journal, world.meters_points
-        judged, send = self.judge.sendings, world.network.send
+        judged, network = self.judge.sendings, world.network
         for receiver, message in ready.messages:
             judged[type(message)](now, address, receiver, message)
             if journal is not None:
                 narrate_messages(journal, address, ((receiver, message),))
-            send(address, receiver, message)
+            network.send(address, receiver, message)
             if may_be_cut_off and world.is_cut_off(self, "after_send", ready.records):
                 return True
         if not may_be_cut_off:
