@@ -9,6 +9,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 from bisect import bisect_left
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -125,7 +126,8 @@ def _joined(shown: list[str]) -> str:
 
 def _show_scalar(one: pa.Array) -> str:
     if pa.types.is_temporal(one.type) and one.null_count == 0:
-        return str(one.cast(pa.string())[0].as_py())
+        with contextlib.suppress(pa.ArrowInvalid):  # A time zone that this system does not know.
+            return str(one.cast(pa.string())[0].as_py())
     return _show_value(_value(one[0]))
 
 

@@ -167,12 +167,27 @@ def _type_of(place: str, name: str) -> pa.DataType:
     if name == "float":
         raise UsageError(f"--type {place}=float: say float64 (or double), or float32")
     try:
-        return stored_type(type_from_name(TYPE_NAMES.get(name, name)))
+        kind = stored_type(type_from_name(TYPE_NAMES.get(name, name)))
+        _refuse_unknown_zone(kind)
+        return kind
     except ValueError as error:
         raise UsageError(
             f"--type {place}={name}: {error} (such as {', '.join(sorted(TYPE_NAMES))}, "
             "decimal128(12, 2))"
         ) from error
+
+
+def _refuse_unknown_zone(kind: pa.DataType) -> None:
+    """Raises: ValueError for a time zone that no reader would know."""
+    import pyarrow as pa
+
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        return
+    try:
+        pa.scalar(0, pa.timestamp("s", tz="UTC")).cast(pa.string())
+    except ValueError:
+        return  # This system has no list of zones: none is known here.
+    pa.scalar(0, kind).cast(pa.string())
 
 
 def _print_json(collection: Path, manifest: Manifest) -> None:

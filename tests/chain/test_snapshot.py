@@ -542,6 +542,13 @@ def test_a_refused_key_of_days_and_moments_is_told_as_people_write_them(tmp_path
         read(path, "day", "at")
 
 
+def test_a_refused_key_in_a_time_zone_that_nobody_knows_is_told_as_it_is_stored(tmp_path):
+    moments = pa.array([5, 5], pa.timestamp("us", tz="Moon/X"))
+    path = write(tmp_path / "t.parquet", at=moments)
+    with pytest.raises(SnapshotRefused, match=r"row 1 and row 2: key \(at\) 5 comes twice"):
+        read(path, "at")
+
+
 def test_no_file_of_a_folder_is_left_out_in_silence(tmp_path):
     folder = tmp_path / "t"
     (folder / "day=2").mkdir(parents=True)

@@ -85,6 +85,10 @@ def test_types_asked_for_are_kept(shop):
         (["--full", "t=@orders.csv", "--key", "t=id", "--type", "u.v=text"], "not TABLE.COL"),
         (["--full", "t=@orders.csv", "--key", "t=id", "--type", "t.v=blob"], "'blob' is not one"),
         (["--full", "t=@orders.csv", "--key", "t=id", "--type", "t.v=float"], "say float64"),
+        (
+            ["--full", "t=@orders.csv", "--key", "t=id", "--type", "t.v=timestamp[us, tz=Moon/X]"],
+            "t.v=.*: Cannot locate or parse timezone 'Moon/X'",
+        ),
         (["--full", "t=\udcff.csv", "--key", "t=id"], r"'t=.udcff.csv' is not UTF-8; rename it"),
     ],
 )
