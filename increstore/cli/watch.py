@@ -71,8 +71,9 @@ def watch(
 
     A SCENARIO (.toml) is run, by default in simulation, where it can be paused, stepped, rewound
     and broken by hand. A JOURNAL is played, and followed until its restore has ended, or is gone.
-    HOST:PORT is a restore that was started with --serve. Folders and several scenarios give a list to choose from; without
-    an argument it is ./scenarios, or those that are shipped. Keys are told by ? on every screen.
+    HOST:PORT is a restore that was started with --serve. Folders and several scenarios give a list
+    to choose from; without an argument it is ./scenarios, or those that are shipped. Keys are told
+    by ? on every screen.
     """
     with imports_go_first():
         from increstore.cli.watching import Wishes, watch_it
