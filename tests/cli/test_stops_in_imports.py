@@ -47,12 +47,12 @@ COMMANDS = {
 
 
 def run_struck(
-    folder: Path, words: list[str | Path], module: str, number: int
+    folder: Path, words: list[str | Path], module: str, number: int, *within: str
 ) -> subprocess.CompletedProcess[str]:
     (folder / "sitecustomize.py").write_text(STRIKE)
     facts = {"PYTHONPATH": str(folder), "STRIKES_IN": module, "STRIKES_WITH": str(int(number))}
     return subprocess.run(
-        [sys.executable, "-m", "increstore", *words],
+        [*within, sys.executable, "-m", "increstore", *words],
         cwd=folder,
         env={**os.environ, **facts},
         capture_output=True,
@@ -78,6 +78,26 @@ def test_of_a_restore_the_summary_says_so(tmp_path):
     ended = run_struck(tmp_path, words, "increstore.runtime.restore", signal.SIGTERM)
     assert (ended.returncode, ended.stderr.split()) == (7, ["struck", "stopped"])
     assert json.loads(ended.stdout.splitlines()[-1])["state"] == "interrupted"
+
+
+@pytest.mark.parametrize("module", ["increstore.stops", "increstore.errors", "click"])
+def test_ctrl_c_in_the_very_first_import_ends_the_command(tmp_path, module):
+    ended = run_struck(tmp_path, ["--version"], module, signal.SIGINT)
+    assert (ended.returncode, ended.stderr.split()) == (7, ["struck", "stopped"])
+
+
+def test_ctrl_c_is_not_meant_for_who_does_not_mind_it(tmp_path):
+    """A shell's background job."""
+    within = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+    ended = run_struck(tmp_path, ["--version"], "increstore.stops", signal.SIGINT, *within)
+    assert (ended.returncode, ended.stderr.split()) == (0, ["struck"])
+
+
+def test_before_the_command_line_listens_nothing_is_imported_but_its_package():
+    """Ctrl-C shows Python's own traceback until then: half of the time to it was our imports."""
+    code = "import sys; old = {*sys.modules}; import increstore.cli; print(*{*sys.modules} - old)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert sorted(told.stdout.split()) == ["increstore", "increstore.cli"]
 
 
 def test_an_import_that_a_stop_strikes_is_finished():
