@@ -105,20 +105,20 @@ def table(rounds: Sequence[Round]) -> str:
 
 
 def judge(rounds: Sequence[Round], loss: int) -> list[Bar]:
-    """What is promised: of the healthy world rates, of every world that no peer is faster."""
+    """What is promised: of the healthy world rates, of every world that no peer is faster. It is
+    judged of the program as it is, and of the compiled one where that was built."""
     found = []
-    if loss == 0:
-        events = _median(rounds, OURS, lambda m: m.events_per_s)
-        seeds = _median(rounds, OURS, lambda m: m.seeds_per_s)
-        found += [
-            Bar("events/s, every invariant judged and every event hashed", events, EVENTS_WANTED),
-            Bar("seeds/s of 3 sources x 2 targets x 3 incrementals", seeds, SEEDS_WANTED),
-        ]
-    found += [
-        Bar(f"events/s beside {peer.name}, {loss} % lost", _ratio(rounds, peer), 1.0)
-        for peer in rounds[0]
-        if peer.is_peer
-    ]
+    for ours in (engine for engine in (OURS, COMPILED) if engine in rounds[0]):
+        if loss == 0:
+            events = _median(rounds, ours, lambda m: m.events_per_s)
+            seeds = _median(rounds, ours, lambda m: m.seeds_per_s)
+            what = f"{ours.name}: events/s, every invariant judged and every event hashed"
+            found.append(Bar(what, events, EVENTS_WANTED))
+            what = f"{ours.name}: seeds/s of 3 sources x 2 targets x 3 incrementals"
+            found.append(Bar(what, seeds, SEEDS_WANTED))
+        for peer in (engine for engine in rounds[0] if engine.is_peer):
+            what = f"{ours.name}: events/s beside {peer.name}, {loss} % lost"
+            found.append(Bar(what, _ratio(rounds, peer, ours), 1.0))
     return found
 
 
@@ -193,9 +193,9 @@ def _say(options: argparse.Namespace, text: str) -> None:
     print(text, file=sys.stderr if options.json else sys.stdout, flush=True)
 
 
-def _ratio(rounds: Sequence[Round], engine: Engine) -> float:
+def _ratio(rounds: Sequence[Round], engine: Engine, ours: Engine = OURS) -> float:
     """Our events a second by those of `engine`, taken in each round."""
-    return statistics.median(r[OURS].events_per_s / r[engine].events_per_s for r in rounds)
+    return statistics.median(r[ours].events_per_s / r[engine].events_per_s for r in rounds)
 
 
 def _median(rounds: Sequence[Round], engine: Engine, rate: Callable[[Measured], float]) -> float:
