@@ -174,6 +174,8 @@ def _family(kind: pa.DataType) -> str:
     """Kinds of values between which a cast means the same: 1 and 1.0, but not 1 and "1"."""
     if pa.types.is_dictionary(kind):
         return _family(kind.value_type)
+    if isinstance(kind, pa.BaseExtensionType):
+        return _family(kind.storage_type)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
     if pa.types.is_null(kind):

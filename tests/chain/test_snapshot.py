@@ -414,9 +414,10 @@ def test_uuids_of_parquet_are_stored_as_bytes_and_json_as_text(tmp_path):
         tmp_path / "t.parquet",
         id=pa.array([high, low], pa.uuid()),
         v=pa.array(['{"a": 1}', None], pa.json_()),
+        flag=pa.array([1, 0], pa.bool8()),
     )
     first = read(path)
-    assert [str(c.type) for c in first.schema.columns] == ["binary", "string"]
+    assert [str(c.type) for c in first.schema.columns] == ["binary", "string", "int8"]
     assert (column(first, "id"), column(first)) == ([low, high], [None, '{"a": 1}'])
     assert read(path, schema=first.schema).schema == first.schema
 
