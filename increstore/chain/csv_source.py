@@ -29,16 +29,6 @@ if TYPE_CHECKING:
 
     from increstore.chain.spool import SpoolLimits
 
-CSV_SUFFIXES = (".csv", ".tsv")
-COMPRESSED_SUFFIXES = (".zst", ".gz", ".bz2", ".lz4")
-
-
-def is_csv(path: Path) -> bool:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in COMPRESSED_SUFFIXES:
-        suffixes.pop()
-    return bool(suffixes) and suffixes[-1] in CSV_SUFFIXES
-
 
 class CsvSource:
     """The rows of a snapshot, typed, in the order of the file; see `snapshot.Source`.

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEADER_BYTES_MAX = 1 << 20
+DELIMITERS = {".csv": ",", ".tsv": "\t"}
+COMPRESSIONS = {".zst": "zstd", ".gz": "gzip", ".bz2": "bz2", ".lz4": "lz4"}
+"""By what a file's name ends with, and pyarrow's words for them."""
 
 
 class CsvText:
@@ -35,9 +38,10 @@ class CsvText:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.names = _header_of(path)
+        delimiter = delimiter_of(path) or ","
+        self.names = _header_of(path, delimiter)
         # Made once: with thousands of columns they take long.
-        self._parse = pacsv.ParseOptions(delimiter=_delimiter(path), newlines_in_values=True)
+        self._parse = pacsv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
         self._convert = pacsv.ConvertOptions(
             column_types=dict.fromkeys(self.names, pa.string()),
             null_values=[""],
@@ -87,7 +91,7 @@ class CsvText:
         """
         rows = 0
         try:
-            with pa.input_stream(str(self.path), compression="detect") as stream:
+            with _stream(self.path) as stream:
                 for block in blocks_of_rows(stream, self._parse.delimiter):
                     table = self._parsed(block, has_header=not rows)
                     yield table
@@ -124,14 +128,21 @@ def _counted_from(rows: int, error: str) -> str:
     return re.sub(r"Row #(\d+)", lambda row: f"Row #{rows + int(row[1])}", error, count=1)
 
 
-def _delimiter(path: Path) -> str:
-    return "\t" if ".tsv" in path.suffixes else ","
+def delimiter_of(path: Path) -> str | None:
+    """What separates the columns of a CSV file; None when its name is not of one."""
+    plain = path.with_suffix("") if path.suffix.lower() in COMPRESSIONS else path
+    return DELIMITERS.get(plain.suffix.lower())
 
 
-def _header_of(path: Path) -> list[str]:
+def _stream(path: Path) -> pa.NativeFile:
+    """The file, uncompressed. Raises: pa.ArrowInvalid, here or later; OSError."""
+    return pa.input_stream(str(path), compression=COMPRESSIONS.get(path.suffix.lower()))
+
+
+def _header_of(path: Path, delimiter: str) -> list[str]:
     """The column names. Raises: SnapshotRefused when there are none, or one comes twice."""
     try:
-        with pa.input_stream(str(path), compression="detect") as stream:
+        with _stream(path) as stream:
             start = stream.read(HEADER_BYTES_MAX)
     except pa.ArrowInvalid as error:
         raise SnapshotRefused(f"{path}: cannot be uncompressed: {error}") from error
@@ -143,7 +154,7 @@ def _header_of(path: Path) -> list[str]:
         raise SnapshotRefused(
             f"{path}: byte {error.start:,} is not UTF-8; convert the file to UTF-8 first"
         ) from error
-    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(path)), [])
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     if not names:
         raise SnapshotRefused(f"{path}: is empty (expected a header row with the column names)")
     for number, name in enumerate(names, start=1):

@@ -19,7 +19,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from increstore.chain.csv_source import COMPRESSED_SUFFIXES, CsvSource, is_csv
+from increstore.chain.csv_source import CsvSource
+from increstore.chain.csv_text import COMPRESSIONS, delimiter_of
 from increstore.chain.keys import show_key_of_row
 from increstore.chain.parquet_source import PARQUET_SUFFIXES, ParquetSource
 from increstore.chain.runs import RowSorter
@@ -94,13 +95,13 @@ def _opened(path: Path, rules: TableRules, limits: SpoolLimits) -> Source:
                 f"{path}: is no regular file (expected one that can be read more than once); write "
                 "it to a file first"
             )
-        if is_csv(path):
+        if delimiter_of(path):
             return CsvSource(path, rules, limits)
         if path.is_dir() or path.suffix.lower() in PARQUET_SUFFIXES:
             return ParquetSource(path, rules, limits)
     raise SnapshotRefused(
         f"{path}: unknown kind of file (expected .csv or .tsv, also with "
-        f"{', '.join(COMPRESSED_SUFFIXES)}; .parquet; or a folder of .parquet files)"
+        f"{', '.join(COMPRESSIONS)}; .parquet; or a folder of .parquet files)"
     )
 
 

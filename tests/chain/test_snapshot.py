@@ -372,6 +372,16 @@ def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path, name, conten
         read(tmp_path / name)
 
 
+def test_what_a_files_name_says_does_not_depend_on_capitals_or_on_other_dots_in_it(tmp_path):
+    tabs, commas = b"id\tv\n1,5\ta\n", b"id,v\n1\t5,a\n"
+    for name, content in (
+        ("T.TSV", tabs), ("T.Tsv.GZ", gzip.compress(tabs)),
+        ("t.tsv.CSV", commas), ("t.tsv.csv.gz", gzip.compress(commas)), ("t.gz.csv", commas),
+    ):  # fmt: skip
+        (tmp_path / name).write_bytes(content)
+        assert column(read(tmp_path / name)) == ["a"], name
+
+
 def test_a_missing_file_is_refused(tmp_path):
     for name in ("t.csv", "t.parquet", "t.csv.zst"):
         with pytest.raises(SnapshotRefused, match=f"{name}: cannot be read: .*No such file"):
