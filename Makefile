@@ -60,10 +60,21 @@ benchmark: $(VENV)/.set-up-benchmark ## measure a restore beside DuckDB, SQLite 
 	@$(BIN)/python benchmarks/restore.py $(ARGS)
 
 # Elsewhere than the sources: beside them it would be run instead of what has been changed since.
-compiled: $(VENV)/.set-up-check ## build the simulation as machine code into build/compiled; try it
+# PROFILED=1 builds twice, for gcc to know from some runs which ways are taken.
+define BUILD_COMPILED
 	rm -rf build/compiled build/lib* build/bdist*
-	INCRESTORE_COMPILED=1 PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
+	INCRESTORE_COMPILED=1 INCRESTORE_PROFILE=$(1) PIP_CONSTRAINT=$(CURDIR)/constraints.txt \
 		$(PIP) install --no-deps --target build/compiled .
+endef
+compiled: $(VENV)/.set-up-check ## build the simulation as machine code into build/compiled; try it
+ifdef PROFILED
+	rm -rf build
+	$(call BUILD_COMPILED,write)
+	PYTHONPATH=build/compiled $(BIN)/python benchmarks/simulation_increstore.py --seeds 100
+	$(call BUILD_COMPILED,read)
+else
+	$(call BUILD_COMPILED)
+endif
 	@$(BIN)/python -m pytest -q tests/test_compiled_build.py
 	@echo "compiled: PYTHONPATH=build/compiled $(BIN)/increstore run .. uses it"
 
