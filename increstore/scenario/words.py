@@ -55,7 +55,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "operator.asked": ("verb", "value"),
     "storage.corrupted": ("error",),
     "disk.power_lost": ("fate",),
-    "restore.refused": ("reason",),
+    "restore.refused": ("reason", "exit_code"),
     "node.started": ("incarnation",),
     "node.restarted": (),
     "node.crashed": ("incarnation", "fault", "why"),
