@@ -172,12 +172,12 @@ def _sound_numbers(scenario: Scenario, broken: Broken) -> list[int]:
 
 def _marks(scenario: Scenario, *, all_faults_known: bool) -> Iterator[str]:
     expect = scenario.expect
-    ids = [fault.id for fault in scenario.faults]
+    names = _FaultNames(scenario, are_all=all_faults_known)
     for key in ("reached", "never"):
         marks: tuple[str, ...] = getattr(expect, key)
         yield from _repeated(f"[expect] {key}", marks)
         for mark in marks:
-            wrong = _wrong_mark(mark, ids, all_faults_known=all_faults_known)
+            wrong = _wrong_mark(mark, names)
             if wrong:
                 yield f"[expect] {key}: {wrong}"
     for mark in expect.reached:
@@ -187,17 +187,40 @@ def _marks(scenario: Scenario, *, all_faults_known: bool) -> Iterator[str]:
                 f"[expect] reached: nothing is ever dropped as {why!r} (no node sends such a "
                 "thing); leave it out, or expect it never"
             )
-    for mark in (mark for mark in expect.reached if mark in expect.never):
+    never = frozenset(expect.never)
+    for mark in (mark for mark in expect.reached if mark in never):
         yield f'[expect] "{mark}" is in reached and in never; expected one of them'
 
 
-def _wrong_mark(mark: str, ids: list[str], *, all_faults_known: bool) -> str:
+LIKELY_IDS_MAX = 200
+"""Ids among which the one that was meant is looked for, which takes long."""
+LOOKED_FOR_MAX = 50
+"""How often; nobody is told of more mistakes than that."""
+
+
+class _FaultNames:
+    """The ids of a scenario's faults; `are_all`: there is none that could not be read."""
+
+    def __init__(self, scenario: Scenario, *, are_all: bool) -> None:
+        self._ids = [fault.id for fault in scenario.faults]
+        self._known = frozenset(self._ids)
+        self._are_all = are_all
+        self._looked_for = 0
+
+    def complaint(self, fault: str) -> str:
+        """Why no fault has this id; empty when one has, or may have."""
+        if fault in self._known or not self._are_all:
+            return ""
+        self._looked_for += 1
+        if self._looked_for > LOOKED_FOR_MAX:
+            return f"no fault has the id {fault!r}"
+        return f"no fault has the id {fault!r} {suggestion(fault, self._ids[:LIKELY_IDS_MAX])}"
+
+
+def _wrong_mark(mark: str, names: _FaultNames) -> str:
     """Why nothing gives this mark; empty when something may."""
     if mark.startswith(FAULT_MARK):
-        fault = mark.removeprefix(FAULT_MARK)
-        if fault in ids or not all_faults_known:
-            return ""
-        return f"no fault has the id {fault!r} {suggestion(fault, ids)}"
+        return names.complaint(mark.removeprefix(FAULT_MARK))
     if mark.startswith(DROP_MARK):
         why = mark.removeprefix(DROP_MARK)
         return "" if is_drop(why) else f"nothing is dropped as {why!r} {suggestion(why, DROPS)}"

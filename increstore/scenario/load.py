@@ -15,7 +15,7 @@ from increstore.errors import ScenarioError
 from increstore.scenario.checks import Broken, find_mistakes
 from increstore.scenario.collection_check import collection_mistakes
 from increstore.scenario.complaints import complaints, syntax_complaint
-from increstore.scenario.model import FORMAT, Scenario
+from increstore.scenario.model import FORMAT, Scenario, default_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -120,9 +120,10 @@ def _what_is_sound(raw: dict[str, Any], error: ValidationError) -> tuple[Scenari
     faults = raw.get("fault")
     if isinstance(faults, list):
         sound["fault"] = [
-            fault for number, fault in enumerate(faults, 1) if number not in broken.faults
+            _with_id(fault, number)
+            for number, fault in enumerate(faults, 1)
+            if number not in broken.faults
         ]
-        _keep_default_ids(sound["fault"], faults)
     else:
         sound.pop("fault", None)
     return Scenario.model_validate({**_STAND_IN, **sound}, context={"file": True}), broken
@@ -137,11 +138,6 @@ def _fault_numbers(raw: dict[str, Any], places: Iterable[tuple[int | str, ...]])
     )
 
 
-def _keep_default_ids(sound: list[dict[str, Any]], faults: list[Any]) -> None:
+def _with_id(fault: dict[str, Any], number: int) -> dict[str, Any]:
     """A fault keeps the number it has in the file although others before it are left out."""
-    from increstore.scenario.model import default_id
-
-    for place, fault in enumerate(sound):
-        number = next(number for number, other in enumerate(faults, 1) if other is fault)
-        if not fault.get("id"):
-            sound[place] = {**fault, "id": default_id(number)}
+    return fault if fault.get("id") else {**fault, "id": default_id(number)}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from increstore.errors import ExitCode, ScenarioError
@@ -387,3 +389,22 @@ def test_a_file_that_no_person_has_written_is_refused_before_it_is_understood(tm
 
     path.write_text(f"{HEAD}{'#' * 1000}", encoding="utf-8")
     assert load_scenario(path).format == 1
+
+
+A_DROP = '[[fault]]\nkind = "drop"\nmessage = "Finalize"\n'
+MARKS = ", ".join(f'"fault: q{number}"' for number in range(30_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ('[[fault]]\nkind = "dorp"\n' + A_DROP * 15_000, "(did you mean 'drop'?)"),
+        (A_DROP * 8_000 + f"[expect]\nreached = [{MARKS}]\n", "and 29,950 more mistakes"),
+    ],
+    ids=["one is broken", "thousands of marks"],
+)
+def test_a_file_with_thousands_of_faults_is_judged_in_seconds(text, last):
+    """The time rose with the square of the faults: to many seconds, and to minutes."""
+    began = time.process_time()
+    assert mistakes(text)[-1].endswith(last)
+    assert time.process_time() - began < 3
