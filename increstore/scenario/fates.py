@@ -9,7 +9,8 @@ A fate is decided when the message is sent: what is on its way already when a fa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from bisect import bisect_left, insort
+from typing import TYPE_CHECKING
 
 from increstore.scenario import faults as f
 from increstore.scenario.actions import Fate
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from increstore.scenario.live import LiveState
     from increstore.scenario.strikes import MessageStrike
 
-T = TypeVar("T", bound="LiveState")
-
 _DECIDE_ALONE = ("drop", "reset", "hold", "corrupt", "truncate")
 """Message faults that need no other, strongest first; the two damages are equally strong."""
 
@@ -36,12 +35,13 @@ class Fates:
     def __init__(self, director: Director) -> None:
         self._director = director
         self._links: tuple[LinkState, ...] = ()
-        self._strikes: tuple[MessageStrike, ...] = ()
+        self._strikes: list[MessageStrike] = []
+        """As in the file, which may have thousands: they are put in their place."""
         self._by_class: dict[type, tuple[MessageStrike, ...]] | None = None
         """Made anew by the first message after a change."""
 
     def add_link(self, link: LinkState) -> None:
-        self._links = _in_file_order((*self._links, link))
+        self._links = tuple(sorted((*self._links, link), key=_number))
         self._look()
 
     def remove_link(self, link: LinkState) -> None:
@@ -49,11 +49,15 @@ class Fates:
         self._look()
 
     def add_strike(self, strike: MessageStrike) -> None:
-        self._strikes = _in_file_order((*self._strikes, strike))
+        insort(self._strikes, strike, key=_number)
         self._look()
 
     def remove_strike(self, strike: MessageStrike) -> None:
-        self._strikes = tuple(other for other in self._strikes if other is not strike)
+        first = bisect_left(self._strikes, strike.number, key=_number)
+        for place in range(first, len(self._strikes)):
+            if self._strikes[place] is strike:
+                del self._strikes[place]
+                break
         self._look()
 
     def _look(self) -> None:
@@ -158,5 +162,5 @@ def _strength(strike: MessageStrike) -> int:
     return kinds.index(strike.kind) if strike.kind in kinds else len(kinds)
 
 
-def _in_file_order(faults: tuple[T, ...]) -> tuple[T, ...]:
-    return tuple(sorted(faults, key=lambda fault: fault.number))
+def _number(fault: LiveState) -> int:
+    return fault.number
