@@ -17,7 +17,7 @@ import click
 
 from increstore.cli.streams import tell
 from increstore.cli.words import counted
-from increstore.errors import ExitCode
+from increstore.errors import ExitCode, UsageError
 from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
@@ -128,9 +128,14 @@ def _oracle_from(collection: Path) -> Any:
     with imports_go_first():
         from increstore.verification.history import read_history
 
-    def oracle_of(topology: Topology) -> CollectionOracle:
+    def oracle_of(topology: Topology, last_backup: str | None) -> CollectionOracle:
+        if last_backup is not None and not (collection / last_backup).is_dir():
+            raise UsageError(
+                f"{collection}: has no backup {last_backup}, which the journal tells of; name the "
+                "collection that was restored"
+            )
         tables = [table.table for table in topology.tables]
-        return CollectionOracle(read_history(collection, None, tables))
+        return CollectionOracle(read_history(collection, last_backup, tables))
 
     return oracle_of
 

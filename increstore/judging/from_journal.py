@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from increstore.judging.journal_lines import JournalLine, JournalRun
     from increstore.protocol.topology import Topology
 
+    OracleOf = Callable[[Topology, str | None], Oracle]
+
 SLACK_NS = 5_000_000_000
 """In a real run a decision is written down when its records are on the disk, which may take."""
 LED_THERE_MAX = 12
@@ -61,12 +63,11 @@ class JournalVerdict:
     """What the barrier had last said when the violation was seen."""
 
 
-def check_journal(
-    path: Path, oracle_of: Callable[[Topology], Oracle] | None = None
-) -> JournalVerdict:
+def check_journal(path: Path, oracle_of: OracleOf | None = None) -> JournalVerdict:
     """Judge every run of a journal file, up to the first violation.
 
-    `oracle_of` gives what the chain says of a restore; without it that is not judged.
+    `oracle_of` gives what the chain says of a restore, by the name of its last backup where the
+    journal tells it; without `oracle_of` that is not judged.
 
     Raises: JournalUnreadable.
     """
@@ -80,7 +81,7 @@ def check_journal(
 class _Reader:
     """The judges of the restores in one file, and what was seen so far."""
 
-    def __init__(self, path: Path, oracle_of: Callable[[Topology], Oracle] | None) -> None:
+    def __init__(self, path: Path, oracle_of: OracleOf | None) -> None:
         self.verdict = JournalVerdict()
         self._path = path
         self._oracle_of = oracle_of
@@ -117,7 +118,8 @@ class _Reader:
         judge = None if run.begins_with_nothing else self._judges.get(topology.restore)
         if judge is None:
             if self._oracle_of is not None:
-                config = replace(config, oracle=self._oracle_of(topology))
+                last_backup = words.last_backup_of(plan.facts)
+                config = replace(config, oracle=self._oracle_of(topology, last_backup))
             judge = self._judges[topology.restore] = Judge(topology, config, counting=True)
             self.verdict.restores.append(topology.restore)
         return judge

@@ -121,6 +121,12 @@ def topology_of(facts: Facts) -> Topology:
     )
 
 
+def last_backup_of(facts: Facts) -> str | None:
+    """The name of the last backup that was restored; None where there are no backups on disk."""
+    names = facts.get("backups")
+    return str(names[-1]) if isinstance(names, list) and names else None
+
+
 def config_of(facts: Facts, slack_ns: int) -> JudgeConfig:
     """The bounds of a run; policies that this version does not know are ignored."""
     coordinator = _known(CoordinatorConfig, facts["policy"])

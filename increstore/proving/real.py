@@ -31,6 +31,7 @@ from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
 from increstore.runtime.groups import first_expected
 from increstore.runtime.prepare import make_plan
+from increstore.runtime.refusal import refusals_told
 from increstore.runtime.request import RestoreRequest
 from increstore.runtime.tuning import tune_process
 from increstore.scenario.director import Director
@@ -143,7 +144,8 @@ def run_real(
     with closing(JournalFile(path)) as file:
         journal.subscribe(file, details=True)
         try:
-            nodes = _nodes(request)
+            with refusals_told(journal):
+                nodes = _nodes(request)
         except IncrestoreError as error:
             return RealOutcome("refused", str(error), path, not_reached=settled.expect.reached)
         director = Director.of(settled, nodes, draws.draw)
@@ -215,7 +217,7 @@ def _evidence(log: Path) -> dict[str, dict[int, int]]:
 def _judged(outcome: RealOutcome, settled: Scenario) -> RealOutcome:
     """With what the journal of the run breaks, the chain's own say included where it is known."""
     model = _model_of(settled)
-    oracle_of = None if model is None else lambda _: model
+    oracle_of = None if model is None else lambda *_: model
     found = check_journal(outcome.journal, oracle_of)
     if found.violation is None:
         return outcome

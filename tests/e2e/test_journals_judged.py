@@ -6,9 +6,10 @@ import json
 import signal
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from .builders import Depot, assert_says, increstore_ends
+from .builders import Depot, Table, assert_says, increstore_ends
 from .commands import Command
 
 
@@ -60,6 +61,28 @@ def test_one_that_is_interrupted_and_taken_up_again_is_sound(varied: Depot, tmp_
     assert _is_sound(varied, tmp_path)["runs"] == ["interrupted", "completed"]
 
 
+def test_a_restore_is_judged_by_the_chain_it_restored_and_not_by_a_newer_one(tmp_path: Path):
+    depot = Depot(tmp_path / "shop")
+    depot.tables = {"orders": Table(pa.schema([("id", pa.int64())]), ("id",))}
+    orders = depot.tables["orders"]
+    for number in range(20):
+        orders.put({"id": number})
+    depot.backup()
+    assert _restores(depot, tmp_path).ends()[0] == 0
+
+    orders.put({"id": 20})
+    depot.backups.clear()
+    assert depot.backup().endswith("_full")
+    assert _is_sound(depot, tmp_path)["runs"] == ["completed"]
+
+    other = Depot(tmp_path / "other")
+    other.tables = depot.tables
+    other.backup()
+    told = increstore_ends("check", tmp_path / "journal.jsonl", "--against", other.path)
+    assert told.code == 2
+    assert_says(told.err, ["has no backup 2", "name the collection that was restored"])
+
+
 def test_one_that_a_deadline_has_paused_is_sound(varied: Depot, tmp_path: Path):
     code, _ = _restores(varied, tmp_path, "--deadline", "0.001").ends()
     assert code == 6
@@ -91,12 +114,13 @@ def test_a_doctored_journal_of_a_real_restore_is_found_out(varied: Depot, tmp_pa
     assert_says(told.out, ["BROKEN in line", "the law:", "the events that led there:"])
 
 
-def test_a_collection_that_holds_other_changes_is_found_out(varied: Depot, tmp_path: Path):
-    """Its full backup is what the restored one came to in the end."""
-    assert _restores(varied, tmp_path).ends()[0] == 0
-    other = Depot(tmp_path / "other")
-    other.tables = varied.tables
-    other.backup()
-    told = increstore_ends("check", tmp_path / "journal.jsonl", "--against", other.path)
+def test_a_collection_that_holds_other_changes_is_found_out(damaged: Depot, tmp_path: Path):
+    assert _restores(damaged, tmp_path).ends()[0] == 0
+
+    def holds_one_more(manifest: dict) -> None:
+        manifest["tables"]["one"]["files"][0]["rows"] += 1
+
+    damaged.edit_manifest(0, holds_one_more)
+    told = increstore_ends("check", tmp_path / "journal.jsonl", "--against", damaged.path)
     assert told.code == 5, told.out + told.err
     assert_says(told.out, ["T2", "changes of incremental 0 were reported; the chain has"])
