@@ -1,9 +1,7 @@
-"""What is told of a restore that never began, in its journal and to who reads `--json`; and the
-summary of one that did."""
+"""The summary of a restore for the program that reads `--json`, also of one that never began."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,24 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from increstore.errors import BackupChainBroken, ExitCode, IncrestoreError
-from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from types import TracebackType
-
-    from increstore.journal import Journal
-
-
-@contextlib.contextmanager
-def refusals_told(journal: Journal) -> Iterator[None]:
-    """Have an error that ends a restore before it begins be the last event of its journal."""
-    try:
-        yield
-    except IncrestoreError as error:
-        code = int(error.exit_code)
-        journal.emit(COORDINATOR, "restore.refused", reason=str(error), exit_code=code)
-        raise
 
 
 class RefusalAsJson:

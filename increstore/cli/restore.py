@@ -11,7 +11,7 @@ import click
 
 from increstore.cli.arguments import PathArgument, Seconds
 from increstore.cli.aside import work_aside
-from increstore.cli.refusal import RefusalAsJson, refusals_told
+from increstore.cli.refusal import RefusalAsJson
 from increstore.errors import ExitCode
 from increstore.stops import imports_go_first
 
@@ -169,6 +169,7 @@ def restore_and_show(
             import increstore.chain.validate  # noqa: F401
             from increstore.cli.display import choose_display
             from increstore.protocol.coordinator import CoordinatorConfig
+            from increstore.runtime.refusal import refusals_told
             from increstore.runtime.restore import run_restore
 
         with refusals_told(journal):

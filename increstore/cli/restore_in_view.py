@@ -7,11 +7,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from increstore.cli.refusal import refusals_told
 from increstore.cli.restore import exit_code_of, prepare_early
 from increstore.cli.serving import serving
 from increstore.cli.streams import tell
 from increstore.errors import UsageError
+from increstore.runtime.refusal import refusals_told
 from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:

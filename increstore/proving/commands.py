@@ -15,6 +15,7 @@ from increstore.runtime.drill.memory import play_in_memory
 from increstore.runtime.drill.tcp import play_over_tcp
 from increstore.runtime.groups import first_expected
 from increstore.runtime.prepare import prepare
+from increstore.runtime.refusal import refusals_told
 
 if TYPE_CHECKING:
     from increstore.runtime.drill.stage import Drill
@@ -79,7 +80,8 @@ class Commands:
     async def _give(self) -> str:
         self.state, self.reason = "running", ""
         try:
-            prepared = await trio.to_thread.run_sync(prepare, self.request)
+            with refusals_told(self.drill.journal):
+                prepared = await trio.to_thread.run_sync(prepare, self.request)
         except IncrestoreError as error:
             self.state, self.reason, self.refusal = "refused", str(error), error
             return self.state

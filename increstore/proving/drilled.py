@@ -22,6 +22,7 @@ from increstore.runtime.drill.stage import Drill
 from increstore.runtime.drill.weather import Weather
 from increstore.runtime.groups import first_expected
 from increstore.runtime.prepare import make_plan
+from increstore.runtime.refusal import refusals_told
 from increstore.runtime.restore import about_plan
 from increstore.runtime.tuning import tune_process
 from increstore.scenario.director import Director
@@ -57,7 +58,8 @@ def run_drill(
     Raises: BackupChainBroken, TargetRefused, UsageError and other expected errors.
     """
     tune_process()
-    plan, _, _ = make_plan(request)
+    with refusals_told(journal):
+        plan, _, _ = make_plan(request)
     journal.about.update(about_plan(plan))
     journal.subscribe(onlooker, details=True)
     try:

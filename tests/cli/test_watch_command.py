@@ -62,6 +62,12 @@ def test_a_journal_of_a_restore_that_was_refused_tells_why_and_ends_with_its_cod
     assert watched.stdout.splitlines()[-1].startswith(f"refused: {file}: too long")
 
 
+def test_a_scenario_whose_chain_is_refused_tells_why_and_ends_with_that_code():
+    watched = increstore("watch", "--plain", SCENARIOS / "missing_table.toml")
+    assert watched.returncode == ExitCode.BAD_INPUT
+    assert "says nothing about table 'orders'" in watched.stdout.splitlines()[-1]
+
+
 def test_a_journal_of_a_restore_that_could_not_have_its_target_ends_with_another_code(tmp_path):
     shop = Shop(tmp_path)
     shop.full("id,v\n1,a\n")
