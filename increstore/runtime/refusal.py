@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from increstore.errors import IncrestoreError
+from increstore.journal import JournalEvent
 from increstore.protocol.topology import COORDINATOR
 
 if TYPE_CHECKING:
@@ -16,10 +17,14 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def refusals_told(journal: Journal) -> Iterator[None]:
-    """Have an error that ends a restore before it begins be the last event of its journal."""
+    """Have an error that ends a restore before it begins be the last event of its journal.
+
+    A detail: who reads the command's own output is told by its summary.
+    """
     try:
         yield
     except IncrestoreError as error:
-        code = int(error.exit_code)
-        journal.emit(COORDINATOR, "restore.refused", reason=str(error), exit_code=code)
+        facts = {"reason": str(error), "exit_code": int(error.exit_code)}
+        event = JournalEvent(journal.clock(), COORDINATOR, "restore.refused", facts, is_detail=True)
+        journal.relay(event)
         raise
