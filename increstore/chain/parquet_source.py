@@ -114,7 +114,7 @@ def _files_of(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     named_so = (one for one in path.rglob("*") if one.suffix.lower() in PARQUET_SUFFIXES)
-    found = sorted(one for one in named_so if one.is_file())
+    found = sorted(one for one in named_so if not one.is_dir())
     for file in found:
         if file.parent != path:
             raise SnapshotRefused(

@@ -573,3 +573,7 @@ def test_no_file_of_a_folder_is_left_out_in_silence(tmp_path):
         read(folder)
     nested.rename(folder / "day=2" / "d.txt")
     assert column(read(folder), "id") == [1, 2, 3]
+
+    (folder / "e.parquet").symlink_to("nowhere")
+    with pytest.raises(SnapshotRefused, match="No such file"):
+        read(folder)
