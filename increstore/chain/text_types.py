@@ -150,15 +150,23 @@ def _tidied(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
 def _cast(values: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
     """Raises: pa.ArrowInvalid."""
     if pa.types.is_duration(kind):
-        return pc.cast(pc.cast(values, pa.int64()), kind)
+        return pc.cast(_cast(values, pa.int64()), kind)
     if pa.types.is_time(kind):
         # Arrow reads a time of day only as a part of a timestamp.
         moments = pc.binary_join_element_wise("1970-01-01T", values, "")
         return pc.cast(pc.cast(moments, pa.timestamp(kind.unit)), kind)
+    if pa.types.is_integer(kind):
+        _refuse_hexadecimal(values)
     found = pc.cast(values, kind)
     if pa.types.is_floating(kind):
         _refuse_overflow(values, found)
     return found
+
+
+def _refuse_hexadecimal(values: pa.ChunkedArray) -> None:
+    """Arrow takes 0x1F for 31; here it is a code, or a mistake. Raises: pa.ArrowInvalid."""
+    if any(pc.any(pc.starts_with(values, start)).as_py() for start in ("0x", "0X")):
+        raise pa.ArrowInvalid("hexadecimal digits are no integer")
 
 
 def _refuse_overflow(values: pa.ChunkedArray, found: pa.ChunkedArray) -> None:

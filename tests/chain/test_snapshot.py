@@ -336,6 +336,14 @@ def test_bytes_that_are_no_text_are_found_far_into_a_file(tmp_path):
         read_text(tmp_path, b"id,v\n" + lines + b"9999,\xff\n")
 
 
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint8(), pa.duration("s")])
+@pytest.mark.parametrize("code", ["0x1F", "0XFF"])
+def test_a_code_that_looks_hexadecimal_never_becomes_another_number(tmp_path, kind, code):
+    """Arrow reads it as one, and 0xffffffffffffffff as -1; what is restored would be 31."""
+    with pytest.raises(SnapshotRefused, match=f"line 3, column 'v': '{code}' is not of type"):
+        read_text(tmp_path, f"id,v\n1,12\n2,{code}\n", schema=remembered(id=ID, v=kind))
+
+
 def test_a_byte_order_mark_and_windows_lines_are_no_trouble(tmp_path):
     snapshot = read_text(tmp_path, b"\xef\xbb\xbfid,v\r\n1,a\r\n2,\r\n")
     assert snapshot.schema.names == ("id", "v")
