@@ -9,8 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from .builders import Depot, Table, assert_says, increstore_ends
+from .builders import Depot, Table, a_varied_depot, assert_says, increstore_ends
 from .commands import Command
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Depot:
+    """A chain that is not at its end before a signal comes, on however busy a machine."""
+    return a_varied_depot(tmp_path_factory.mktemp("long"), incrementals=15)
 
 
 def _restores(depot: Depot, folder: Path, *options: str) -> Command:
@@ -43,13 +49,13 @@ def test_a_restore_that_nobody_disturbs_is_sound(varied: Depot, tmp_path: Path, 
     ("event", "facts"),
     [("scan.reported", {"incremental": 2}), ("target.sealed", {"incremental": 3})],
 )
-def test_one_that_is_killed_and_taken_up_again_is_sound(varied, tmp_path, mode, event, facts):
-    command = _restores(varied, tmp_path, "--on", mode)
+def test_one_that_is_killed_and_taken_up_again_is_sound(long, tmp_path, mode, event, facts):
+    command = _restores(long, tmp_path, "--on", mode)
     command.until(event, **facts)
     command.send(signal.SIGKILL)
     command.ends()
-    assert _restores(varied, tmp_path, "--on", mode).ends()[0] == 0
-    assert _is_sound(varied, tmp_path)["runs"] == ["cut off", "completed"]
+    assert _restores(long, tmp_path, "--on", mode).ends()[0] == 0
+    assert _is_sound(long, tmp_path)["runs"] == ["cut off", "completed"]
 
 
 def test_one_that_is_interrupted_and_taken_up_again_is_sound(varied: Depot, tmp_path: Path):
