@@ -216,6 +216,9 @@ def _remember(
     try:
         history = log.replay()
         if not is_new:
+            from increstore.store.working_files import require_working_files
+
+            require_working_files(directory.paths, history)
             _check_what_is_left(plan, history)
     except BaseException:
         log.close()

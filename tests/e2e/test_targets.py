@@ -145,6 +145,33 @@ def test_a_complete_target_that_was_harmed_is_not_called_restored(varied, tmp_pa
     assert "Traceback" not in ended.err
 
 
+def _loses_a_shard(work: Path) -> Path:
+    folder = work / "shards" / "shop%2Forders%2Ft0"
+    shutil.rmtree(folder)
+    return folder
+
+
+def _loses_its_history(work: Path) -> Path:
+    for file in work.glob("coordinator.db*"):
+        file.unlink()
+    return work / "coordinator.db"
+
+
+@pytest.mark.parametrize("loses", [_loses_a_shard, _loses_its_history])
+def test_a_target_that_lost_what_was_durable_is_told_at_once_to_begin_anew(varied, tmp_path, loses):
+    """It was tried six times, in half a minute, and then told to try the same command again."""
+    target = tmp_path / "target"
+    command = Command("restore", varied.path, "--into", target)
+    command.until("incremental.completed", incremental=1)
+    command.send(signal.SIGKILL)
+    command.ends()
+    lost = loses(target / ".increstore")
+    told = increstore_ends("restore", varied.path, "--into", target)
+    assert told.code == ExitCode.RESTORE_FAILED
+    assert_says(told.err, [str(lost), "remove the target and start the restore again"])
+    assert "go on with" not in told.err
+
+
 def test_a_link_to_nowhere_is_no_target(varied: Depot, tmp_path: Path):
     (tmp_path / "link").symlink_to("gone")
     with pytest.raises(TargetRefused, match="link to gone, which does not exist"):
