@@ -22,17 +22,14 @@ def main() -> NoReturn:
 
 
 def _stop_at_once_when_told() -> None:
-    """`increstore.stops.stop_at_once_when_told` for Ctrl-C, until that has been imported.
-
-    With what Python has loaded when it starts: `signal` takes milliseconds.
-    """
-    import _signal  # type: ignore[import-not-found]
+    """`increstore.stops.stop_at_once_when_told` for Ctrl-C, until that has been imported."""
     import os
+    import signal
 
     def end(*_: object) -> None:
-        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         os.write(2, b"stopped\n")
         os._exit(7)  # `ExitCode.PAUSED`.
 
-    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
-        _signal.signal(_signal.SIGINT, end)
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, end)
