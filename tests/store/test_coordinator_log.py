@@ -210,25 +210,37 @@ def test_after_a_failed_append_the_log_refuses_to_write(tmp_path):
     log.close()
 
 
-def test_a_full_disk_is_a_typed_error_and_the_log_stays_whole(tmp_path):
-    """The file size limit stands for the full disk: the same code path, no mount needed."""
-    path = a_filled_log(tmp_path / "log.db")
+def said_with_files_up_to(limit, path, statements):
+    """What `statements` print about the log at `path` when no file may outgrow `limit` bytes.
+
+    The file size limit stands for the full disk: the same code path, no mount needed.
+    """
     code = (
         "import pathlib, resource, signal, sys\n"
         "from increstore.errors import StorageFailed\n"
         "from increstore.store.coordinator_log import CoordinatorLog\n"
         "from increstore.protocol.records import RestoreFailed\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "log = CoordinatorLog(pathlib.Path(sys.argv[1]))\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
-        "try: log.append([RestoreFailed('x' * 1_000_000, 1)])\n"
+        "path, limit = pathlib.Path(sys.argv[1]), int(sys.argv[2])\n"
+        "def no_more_room(): resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))\n"
+        f"{statements}"
         "except StorageFailed as error: print(error)\n"
         "else: sys.exit('no error')\n"
     )
-    process = subprocess.run(
-        [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
+    command = [sys.executable, "-c", code, path, str(limit)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_a_full_disk_is_a_typed_error_and_the_log_stays_whole(tmp_path):
+    path = a_filled_log(tmp_path / "log.db")
+    said = said_with_files_up_to(
+        65536,
+        path,
+        "log = CoordinatorLog(path)\n"
+        "no_more_room()\n"
+        "try: log.append([RestoreFailed('x' * 1_000_000, 1)])\n",
     )
-    assert "log.db: appending to the coordinator log failed" in process.stdout
+    assert "log.db: appending to the coordinator log failed" in said
 
     log = CoordinatorLog(path)
     assert log.replay() == RECORDS
@@ -238,19 +250,8 @@ def test_a_full_disk_is_a_typed_error_and_the_log_stays_whole(tmp_path):
 def test_a_log_that_has_no_room_to_be_opened_asks_for_room_and_not_for_a_new_disk(tmp_path):
     """SQLite calls it an I/O error when the file that readers and writers share cannot grow."""
     path = a_filled_log(tmp_path / "log.db")
-    code = (
-        "import pathlib, resource, signal, sys\n"
-        "from increstore.errors import StorageFailed\n"
-        "from increstore.store.coordinator_log import CoordinatorLog\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (16384, 16384))\n"
-        "try: CoordinatorLog(pathlib.Path(sys.argv[1]))\n"
-        "except StorageFailed as error: print(error)\n"
-    )
-    process = subprocess.run(
-        [sys.executable, "-c", code, path], check=True, capture_output=True, text=True
-    )
-    assert "log.db: opening the coordinator log failed: disk I/O error; free " in process.stdout
+    said = said_with_files_up_to(16384, path, "no_more_room()\ntry: CoordinatorLog(path)\n")
+    assert "log.db: opening the coordinator log failed: disk I/O error; free " in said
 
 
 def test_a_folder_that_cannot_be_made_is_a_typed_error(tmp_path):
