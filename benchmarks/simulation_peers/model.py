@@ -28,7 +28,7 @@ GENERATION = 1
 MODULUS = 1 << 64
 
 REPEAT_S = 1.0
-"""Silence after which the coordinator, or a source that opens a stream, asks again."""
+"""Silence after which the coordinator asks again."""
 RESEND_S = 2.0
 """Without progress on what was sent, before a source asks the target where it is."""
 PROGRESS_S = 0.5
@@ -52,7 +52,7 @@ class Shape:
     incrementals: int = 3
     pages_full: int = 2
     pages: int = 1
-    """Pages of each source's part of an incremental; every page has a batch for every target."""
+    """Pages of each source's part of an incremental."""
     rows: int = 4
     """Rows of a batch."""
     payload_bytes: int = 200
@@ -74,6 +74,17 @@ class Shape:
     def pages_of(self, incremental: int) -> int:
         return self.pages if incremental else self.pages_full
 
+    def targets_of(self, source: str, incremental: int, page: int) -> list[str]:
+        """Whom the keys of a page belong to: sources and targets divide them evenly."""
+        pages = self.sources * self.pages_of(incremental)
+        begins = self.source_names.index(source) * self.pages_of(incremental) + page
+        return [
+            target
+            for number, target in enumerate(self.target_names)
+            if begins * self.targets < (number + 1) * pages
+            and (begins + 1) * self.targets > number * pages
+        ]
+
     def digest(self, source: str, incremental: int, page: int, target: str) -> int:
         """The digest that the batch of this place is said to have."""
         place = (int(source[-1]) * 97 + incremental) * 97 + page * 7 + int(target[-1])
@@ -86,6 +97,7 @@ class Shape:
             for source in self.source_names
             for incremental in range(self.incrementals + 1)
             for page in range(self.pages_of(incremental))
+            if target in self.targets_of(source, incremental, page)
         ]
         return len(digests) * self.rows, sum(digests) % MODULUS
 

@@ -11,7 +11,6 @@ from model import (
     GENERATION,
     MODULUS,
     PROGRESS_S,
-    REPEAT_S,
     RESEND_S,
     RESTORE,
     Counts,
@@ -28,7 +27,6 @@ class Stream:
         self.batches: list[tuple[int, int]] = []
         self.sent = 0
         self.watermark = 0
-        self.is_open = False
         self.quiet_since = now
 
 
@@ -59,7 +57,7 @@ class Source(Node):
             self._pages_asked = self._pages_read = 0
             self._ask_for_pages()
             self.sweep_in(PROGRESS_S, self._sweep_streams)
-        if self._report is None:
+        elif self._report is None:
             self._say_progress()
         else:
             self.send(COORDINATOR, *self._report)
@@ -74,19 +72,16 @@ class Source(Node):
         if scan != self._scan or self._report is not None:
             return
         self._pages_read += 1  # Pages are alike but for their digests, so their order is free.
-        for target in self.shape.target_names:
+        for target in self.shape.targets_of(self.name, scan[1], page):
             stream = self._streams.get(target)
             if stream is None:
                 stream = self._streams[target] = Stream(self.loop.time())
-                self.send(target, "OpenStream", scan, GENERATION)
             digest = self.shape.digest(self.name, scan[1], page, target)
             stream.batches.append((self.shape.rows, digest))
             self._send_due(target, stream)
         self._ask_for_pages()
 
     def _send_due(self, target: str, stream: Stream) -> None:
-        if not stream.is_open:
-            return
         until = min(len(stream.batches), stream.watermark + self.shape.window_batches)
         for order in range(stream.sent + 1, until + 1):
             rows, digest = stream.batches[order - 1]
@@ -98,7 +93,6 @@ class Source(Node):
         if scan != self._scan or self._report is not None:
             return
         stream = self._streams[sender]
-        stream.is_open = True
         stream.sent = stream.watermark = max(watermark, stream.watermark)
         stream.quiet_since = self.loop.time()
         self._move(sender, stream)
@@ -129,9 +123,7 @@ class Source(Node):
     def _sweep_streams(self) -> None:
         now = self.loop.time()
         for target, stream in self._streams.items():
-            patience = RESEND_S if stream.is_open else REPEAT_S
-            is_owed = not stream.is_open or stream.sent > stream.watermark
-            if is_owed and now - stream.quiet_since >= patience:
+            if stream.sent > stream.watermark and now - stream.quiet_since >= RESEND_S:
                 stream.quiet_since = now
                 self.send(target, "OpenStream", self._scan, GENERATION)
         self._say_progress()
@@ -197,9 +189,9 @@ class Target(Node):
         digest: int,
         payload: bytes,
     ) -> None:
-        stream = self._streams.get(sender)
-        if scan[1] != self._due or generation != GENERATION or stream is None:
+        if scan[1] != self._due or generation != GENERATION:
             return
+        stream = self._streams.setdefault(sender, Arriving())
         if order <= len(stream.applied):
             self.send(sender, "ChangesApplied", scan, GENERATION, len(stream.applied))
             return

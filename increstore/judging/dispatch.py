@@ -123,6 +123,7 @@ def _ask_for_watermark(now: int, stream: Stream, message: m.OpenStream) -> None:
 
 
 def _send_batch(now: int, stream: Stream, message: m.ApplyChanges) -> None:
+    stream.ask()
     stream.sent[message.order] = (message.rows, message.digest)
 
 

@@ -134,7 +134,7 @@ class ExactlyOnce(Monitor):
     @invariant("E7", "nothing-known-is-sent-again", "sent ApplyChanges")
     def nothing_known_is_sent_again(self, now: int, stream: Stream, message: ApplyChanges) -> None:
         """What a target has told a source to be applied, that source does not send again in the
-        same attempt, as long as it lives: a new life sends only what the target does not have."""
+        same attempt, as long as it lives: a new life has to be told first."""
         source = stream.source
         if message.order <= stream.known and stream.known_in == source.life and not source.is_blind:
             raise self.violated(

@@ -13,7 +13,13 @@ from increstore.protocol.topology import COORDINATOR
 if TYPE_CHECKING:
     from increstore.judging.history import History
     from increstore.judging.streams import Stream
-    from increstore.protocol.messages import Finalize, SealIncremental, StartScan, StreamOpened
+    from increstore.protocol.messages import (
+        ChangesApplied,
+        Finalize,
+        SealIncremental,
+        StartScan,
+        StreamOpened,
+    )
     from increstore.protocol.ready import Event, Ready
     from increstore.protocol.records import RestoreFailed, RestorePaused, RetryScheduled
 
@@ -28,8 +34,10 @@ class Liveness(Monitor):
         same bound judges it.)"""
         raise self.violated("L1", now, COORDINATOR, f"not ended in time: {explanation}")
 
-    @invariant("L3", "resumes-where-it-was", "sent StreamOpened")
-    def resumes_where_it_was(self, now: int, stream: Stream, message: StreamOpened) -> None:
+    @invariant("L3", "resumes-where-it-was", "sent StreamOpened", "sent ChangesApplied")
+    def resumes_where_it_was(
+        self, now: int, stream: Stream, message: StreamOpened | ChangesApplied
+    ) -> None:
         """A target that comes up again goes on from what it has: it never tells a source less than
         it came up with."""
         if message.watermark < stream.recovered:

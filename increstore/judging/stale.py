@@ -161,9 +161,11 @@ class Stale(Monitor):
 
     @invariant(
         "S7", "works-when-asked",
-        "sent OpenStream",
+        "sent OpenStream", "sent ApplyChanges",
     )  # fmt: skip
-    def works_when_asked(self, now: int, stream: Stream, message: OpenStream) -> None:
+    def works_when_asked(
+        self, now: int, stream: Stream, message: OpenStream | ApplyChanges
+    ) -> None:
         """A source shard works and speaks only for a scan that it was asked for in this life, under
         a generation that it was told of."""
         self._require_asked(now, stream.source, message.scan, message.generation)

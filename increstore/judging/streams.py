@@ -111,7 +111,7 @@ class Stream:
         self.told = 0
         """The highest watermark that the source has ever heard of."""
         self.known = 0
-        """The same, of its life `known_in`, since it has asked in that life."""
+        """The same, of its life `known_in`, since it has sent something in that life."""
         self.known_in = 0
         self.asks = 0
         """`OpenStream` sent since `asks_since`."""
@@ -121,12 +121,12 @@ class Stream:
         return f"incremental {self.incremental}, {self.source.name}, attempt {self.attempt}"
 
     def ask(self) -> None:
-        """The source asks where the target stands."""
+        """The source sends something that the target answers by where it stands."""
         if self.known_in != self.source.life:
             self.known_in, self.known = self.source.life, 0
 
     def hear(self, watermark: int) -> None:
-        """The source hears where the target stands; before it has asked, it has no ears for it."""
+        """The source hears where the target stands; before it sends, it has no ears for it."""
         self.told = max(self.told, watermark)
         if self.known_in == self.source.life:
             self.known = max(self.known, watermark)

@@ -3,8 +3,8 @@
 | message | way | says |
 |---|---|---|
 | `StartScan` | coordinator to source | scan your part of this incremental |
-| `OpenStream` / `StreamOpened` | source / target | may I send for it? / your watermark is w |
 | `ApplyChanges` / `ChangesApplied` | source / target | batch number o / applied durably up to w |
+| `OpenStream` / `StreamOpened` | source / target | where are you? / your watermark is w |
 | `CompletionNotification` | source to coordinator | the scan has ended: success or why not |
 | `ScanProgress` | source to coordinator | alive, and how far |
 | `SealIncremental` / `IncrementalSealed` | coordinator / target | complete / what I applied |
@@ -93,7 +93,7 @@ class StartScan:
 
 @frozen
 class OpenStream:
-    """May I send the changes of this scan to you, and from which order on?"""
+    """May I go on sending the changes of this scan to you, and from which order on?"""
 
     scan: ScanId
     generation: int
@@ -110,7 +110,8 @@ class StreamOpened:
 
 @frozen
 class ApplyChanges:
-    """Batch number `order` of a scan's stream; `digest` is the XXH3-64 of `payload`."""
+    """Batch number `order` of a scan's stream, which the first one opens; `digest` is the XXH3-64
+    of `payload`."""
 
     scan: ScanId
     generation: int

@@ -12,8 +12,9 @@ Page: TypeAlias = PageRead | PageFailed
 class PagesAhead:
     """Reads ahead by a few pages, and hands them on strictly by number, each once.
 
-    A page beyond the last may have been asked for before the last one was known; whatever is
-    answered for it is ignored.
+    Nothing is read ahead of the first page, which many small scans end with. Later a page beyond
+    the last may have been asked for before the last one was known; whatever is answered for it is
+    ignored.
     """
 
     __slots__ = (
@@ -42,7 +43,7 @@ class PagesAhead:
         larger than the limit still passes.
         """
         under_way = self._asked - self._taken
-        if self.ended or under_way >= self._ahead_max:
+        if self.ended or under_way >= (self._ahead_max if self._taken else 1):
             return None
         expected = bytes_held + under_way * self._largest_bytes
         if expected >= self._bytes_max and (under_way or bytes_held):

@@ -53,7 +53,7 @@ class SourceConfig:
     bytes_max: int = 64 << 20
     """Payload bytes of one scan held in memory; one page more may be read at this limit."""
     repeat_ns: int = _SECOND
-    """Between two `OpenStream` that nobody answered."""
+    """Between two `OpenStream` that must be answered before more is sent."""
     resend_ns: int = 2 * _SECOND
     """Without progress on what was sent, before the target is asked where it is."""
     progress_ns: int = _SECOND // 2
@@ -196,15 +196,13 @@ class SourceScan:
         for batch in page.batches:
             if batch.target not in targets:
                 raise LocalProtocolError(f"{self.scan.source} has no target {batch.target!r}")
-            stream = self.streams.get(batch.target) or self._new_stream(now, batch.target)
+            stream = self.streams.get(batch.target) or self._new_stream(batch.target)
             stream.add(batch)
             self._send_due(now, stream)
 
-    def _new_stream(self, now: int, target: str) -> ChangeStream:
-        stream = self.streams[target] = ChangeStream(
-            target, self._config.window_batches, self.backlog
-        )
-        self._open(now, stream)
+    def _new_stream(self, target: str) -> ChangeStream:
+        stream = ChangeStream(target, self._config.window_batches, self.backlog)
+        self.streams[target] = stream
         return stream
 
     def _open(self, now: int, stream: ChangeStream) -> None:

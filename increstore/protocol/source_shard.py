@@ -4,8 +4,9 @@ Rules of this file (the fences; the work is in `source_scan`):
 - The highest generation commands. Within one generation only a higher (incremental, attempt)
   replaces the scan at hand; a newer coordinator is obeyed whatever it asks, because its history
   is durable and ours is not.
-- Every `StartScan` is answered, as often as it is asked: by a sample while the scan lives, by its
-  report once it has ended, by a refusal when it is not for us or comes too late.
+- Every `StartScan` is answered: one that begins a scan by its first sample or its report, one that
+  is repeated at once, by a sample while the scan lives and by its report once it has ended; by a
+  refusal when it is not for us or comes too late.
 - Nothing here is durable: after a crash the coordinator asks again, and the targets' watermarks
   say what is still owed.
 """
@@ -41,7 +42,7 @@ class StreamView:
     """One stream of the scan at hand."""
 
     target: str
-    opened: bool
+    may_send: bool
     last_order: int
     sent: int
     watermark: int
@@ -115,7 +116,7 @@ class SourceShard(Core):
             scan.report.error if scan.report else "",
             scan.rows_scanned,
             tuple(
-                StreamView(s.target, s.opened, s.last_order, s.sent, s.watermark, s.bytes_held)
+                StreamView(s.target, s.may_send, s.last_order, s.sent, s.watermark, s.bytes_held)
                 for s in scan.streams.values()
             ),
         )
@@ -154,7 +155,8 @@ class SourceShard(Core):
                 return
             self._scan = SourceScan(message.scan, message.generation, self._config, self._outbox)
             self._sweep_at = now + self._config.progress_ns
-        elif is_newer:
+            return
+        if is_newer:
             self._scan.adopt(now, message.generation)
         self._answer(self._scan)
 

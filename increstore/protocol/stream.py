@@ -7,6 +7,8 @@ Rules of this file:
   ignored; one that is ahead of us speaks of an earlier incarnation of this shard, whose batches
   had the same numbers, and is believed. Only an *answer* below what was acknowledged before,
   three times in a row, means that the target has lost what it had confirmed.
+- What is new is sent unasked: the first batch opens the stream at its target. A target that has
+  it already, from an earlier incarnation, says how far it is, and nothing below is sent again.
 - Repair is go-back-N: ask for the watermark, then send again everything above it.
 """
 
@@ -58,7 +60,7 @@ class ChangeStream:
         "_window_batches",
         "bytes_held",
         "last_order",
-        "opened",
+        "may_send",
         "rows_applied",
         "rows_sent",
         "sent",
@@ -68,7 +70,8 @@ class ChangeStream:
 
     def __init__(self, target: str, window_batches: int, backlog: Backlog | None = None) -> None:
         self.target = target
-        self.opened = False
+        self.may_send = True
+        """False while the target must first say where it is."""
         self.last_order = 0
         self.watermark = 0
         self.sent = 0
@@ -111,15 +114,15 @@ class ChangeStream:
         """Note that the target is now being asked for its watermark."""
         self._asking = True
         self._asked_at = now
-        if self.opened:
+        if self.may_send:
             self._repairs += 1
 
     def is_silent(self, now: int, repeat_ns: int, resend_ns: int) -> bool:
-        """Whether the target must be asked (again): unopened, or no progress on what was sent.
+        """Whether the target must be asked (again): no answer, or no progress on what was sent.
 
         The patience doubles twice while nothing moves: a slow disk is not helped by more copies.
         """
-        if not self.opened:
+        if not self.may_send:
             return now - self._asked_at >= repeat_ns
         patience = resend_ns << min(self._repairs, _RESEND_DOUBLINGS_MAX)
         return self.sent > self.watermark and now - max(self._moved_at, self._asked_at) >= patience
@@ -137,7 +140,7 @@ class ChangeStream:
             self._note_answer_below(watermark)
             return
         self._answers_below = 0
-        self.opened = True
+        self.may_send = True
         self.apply_up_to(now, watermark)
         self.sent = self.watermark
         self._moved_at = now
@@ -161,7 +164,7 @@ class ChangeStream:
 
     def take_due(self, now: int) -> list[tuple[int, Batch]]:
         """The (order, batch) pairs the window lets go now; they count as sent."""
-        if not self.opened or self.sent >= self.last_order:
+        if not self.may_send or self.sent >= self.last_order:
             return []
         if self.sent == self.watermark:
             self._moved_at = now  # Patience starts with the first batch on the way.
@@ -178,7 +181,7 @@ class ChangeStream:
 
     def close_for_reopening(self) -> None:
         """Send nothing more until the target has been asked again."""
-        self.opened = False
+        self.may_send = False
         self._asking = False
 
     def discard(self) -> None:

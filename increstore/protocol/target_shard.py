@@ -3,7 +3,8 @@
 Rules of this file:
 - A higher generation is remembered durably before anything is done for it; a lower one is refused.
 - Only the one incremental that is due accepts batches: the first of the table's that has no seal.
-- A stream belongs to one attempt of one source shard; a higher attempt begins it anew.
+- A stream belongs to one attempt of one source shard; a higher attempt begins it anew. It is
+  opened by its first batch, or by the question where it is.
 - The watermark that is told is the durable one, never the accepted one.
 - A seal needs the evidence of the source shards to equal what is durable here, stream by stream.
 """
@@ -153,6 +154,8 @@ class TargetShard(Core):
 
     def _apply_changes(self, sender: str, message: ApplyChanges) -> None:
         stream = self._streams.find(message.scan)
+        if stream is None and message.order == 1:
+            stream = self._streams.open(message.scan)
         if stream is None:
             self._drop("batch of a stream that is not open")
         elif message.order == stream.accepted + 1:

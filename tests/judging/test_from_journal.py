@@ -81,7 +81,6 @@ def test_a_coordinator_that_speaks_after_it_was_told_that_it_is_overtaken_is_not
         ("message.received", {"kind": "SealIncremental"}, {"S5"}),
         ("message.received", {"kind": "ChangesApplied", "watermark": 2}, {"C1"}),
         ("message.sent", {"kind": "ApplyChanges"}, {"F1"}),
-        ("message.sent", {"kind": "OpenStream"}, {"F1"}),
         ("scan.reported", {}, {"D1"}),
         ("target.sealed", {}, {"C5"}),
         ("incremental.completed", {}, {"O4"}),
@@ -100,6 +99,13 @@ def test_a_line_that_is_missing_is_missed(tmp_path, event, facts, broken):
     verdict = judged(tmp_path, without(lines, place_of(lines, event, **facts)))
     assert verdict.violation is not None, f"{event} is missing and nobody has noticed"
     assert verdict.violation.invariant.split()[0] in broken, verdict.violation
+
+
+def test_a_question_for_a_watermark_that_was_never_sent_is_noticed(tmp_path):
+    lines = lines_of(CRASHES)  # Only who waits in vain asks.
+    verdict = judged(tmp_path, without(lines, place_of(lines, "message.sent", kind="OpenStream")))
+    assert verdict.violation is not None
+    assert verdict.violation.invariant.startswith("F1")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +137,6 @@ def test_a_line_that_is_there_twice_is_noticed(tmp_path, event, broken):
         ("message.sent", {"kind": "ChangesApplied"}, {"watermark": 99}, "D2"),
         ("message.sent", {"kind": "StartScan"}, {"generation": 2}, "D1"),
         ("message.sent", {"kind": "StartScan"}, {"incremental": 1}, "O1"),
-        ("message.sent", {"kind": "ScanProgress"}, {"rows_applied": 999}, "D2"),
         ("message.received", {"kind": "ApplyChanges"}, {"digest": "0" * 16}, "F1"),
         ("message.sent", {"kind": "CompletionNotification"}, {"rows_scanned": 999}, "C7"),
         ("batch.applied", {}, {"rows": 999}, "E2"),
@@ -149,11 +154,20 @@ def test_a_fact_that_was_changed_is_noticed(tmp_path, event, facts, change, brok
     assert verdict.violation.invariant.split()[0] == broken, verdict.violation
 
 
+def test_a_sample_that_is_ahead_of_the_disk_is_noticed(tmp_path):
+    lines = lines_of(CRASHES)  # A scan that ends at once takes no sample.
+    place = place_of(lines, "message.sent", kind="ScanProgress")
+    verdict = judged(tmp_path, altered(lines, place, rows_applied=999))
+    assert verdict.violation is not None
+    assert verdict.violation.invariant.startswith("D2")
+
+
 def test_a_restart_that_has_lost_a_record_is_noticed(tmp_path):
     lines = lines_of(CRASHES)
     place = place_of(lines, "history.recovered", 1)
     records = json.loads(lines[place])["records"]
-    verdict = judged(tmp_path, altered(lines, place, records=records[:-1]))
+    # The very last may have become durable in the moment of the crash, and nobody has heard of it.
+    verdict = judged(tmp_path, altered(lines, place, records=records[:-2]))
     assert verdict.violation is not None
     assert verdict.violation.invariant == "D3 nothing-acknowledged-is-lost"
 

@@ -54,15 +54,18 @@ def a_source_with_one_batch_sent() -> SourceBench:
     source = SourceBench()
     source.starts()
     source.reads(0, a_batch(), last=True)
-    source.hears(opened())
     return source
 
 
-def test_a_scan_begins_by_reading_ahead_and_saying_that_it_lives():
-    ready = SourceBench().starts()
+def test_a_scan_begins_by_reading_and_its_first_sample_says_that_it_lives():
+    """Well before the coordinator asks again, and only when it has not ended by then."""
+    source = SourceBench()
 
-    assert ready.effects == (ReadPage(scan_id(), 0), ReadPage(scan_id(), 1))
-    assert len(of_kind(ready, ScanProgress)) == 1
+    ready = source.starts()
+
+    assert ready.effects == (ReadPage(scan_id(), 0),)
+    assert ready.messages == ()
+    assert len(of_kind(source.after(SECOND // 2), ScanProgress)) == 1
 
 
 def test_being_asked_is_not_success():
@@ -93,8 +96,6 @@ def test_all_targets_must_have_applied_everything():
     source = SourceBench()
     source.starts()
     source.reads(0, a_batch(TARGETS[0]), a_batch(TARGETS[1]), last=True)
-    source.hears(opened(), TARGETS[0])
-    source.hears(opened(), TARGETS[1])
 
     assert reports(source.hears(applied(1), TARGETS[0])) == []
     assert len(reports(source.hears(applied(1), TARGETS[1]))) == 1
@@ -165,7 +166,6 @@ def test_a_failure_report_says_what_had_been_applied():
     source = SourceBench()
     source.starts()
     source.reads(0, a_batch(rows=3), a_batch(TARGETS[1], rows=5))
-    source.hears(opened())
     source.hears(applied(1))
 
     (report,) = reports(source.after(0, PageFailed(scan_id(), 1, True, "disk busy")))
@@ -191,14 +191,26 @@ def test_a_batch_for_an_unknown_target_is_our_own_mistake():
         source.reads(0, a_batch("orders/t9"))
 
 
-def test_open_stream_is_repeated_until_it_is_answered():
+def test_changes_are_sent_at_once_and_open_their_stream():
+    source = SourceBench()
+    source.starts()
+
+    ready = source.reads(0, a_batch(), a_batch(TARGETS[1]))
+
+    assert [(receiver, type(m), m.order) for receiver, m in ready.messages] == [
+        (TARGETS[0], ApplyChanges, 1),
+        (TARGETS[1], ApplyChanges, 1),
+    ]
+
+
+def test_a_silent_target_is_asked_where_it_is_with_growing_patience():
     source = SourceBench()
     source.starts()
     source.reads(0, a_batch())
 
-    asked = [len(of_kind(source.after(SECOND // 2), OpenStream)) for _ in range(6)]
+    asked = [len(of_kind(source.after(SECOND), OpenStream)) for _ in range(7)]
 
-    assert asked == [0, 1, 0, 1, 0, 1]
+    assert asked == [0, 1, 0, 0, 0, 1, 0]
     source.hears(opened())
     source.hears(applied(1))
     assert all(of_kind(source.after(SECOND), OpenStream) == [] for _ in range(9))
@@ -208,8 +220,8 @@ def test_lost_changes_are_sent_again_from_the_watermark():
     """The side that waits repeats."""
     source = SourceBench()
     source.starts()
-    source.reads(0, a_batch(), a_batch(), a_batch())
-    assert [m.order for m in of_kind(source.hears(opened()), ApplyChanges)] == [1, 2, 3]
+    sent = of_kind(source.reads(0, a_batch(), a_batch(), a_batch()), ApplyChanges)
+    assert [m.order for m in sent] == [1, 2, 3]
 
     ready = source.after(2 * SECOND)
     assert len(of_kind(ready, OpenStream)) == 1
@@ -217,12 +229,12 @@ def test_lost_changes_are_sent_again_from_the_watermark():
 
 
 def test_a_new_incarnation_sends_only_what_the_target_does_not_have():
-    """S3, L3: after a crash the watermark tells what is owed."""
-    source = SourceBench()
+    """S3, L3: after a crash the watermark tells what is owed; the first window asks for it."""
+    source = SourceBench(SourceConfig(window_batches=1))
     source.starts()
     source.reads(0, a_batch(), a_batch(), a_batch(), last=True)
 
-    ready = source.hears(opened(watermark=2))
+    ready = source.hears(applied(2))
 
     assert [m.order for m in of_kind(ready, ApplyChanges)] == [3]
     (report,) = reports(source.hears(applied(3)))
@@ -235,7 +247,7 @@ def test_a_target_that_has_more_than_the_scan_ever_had_fails_the_scan():
     source.starts()
     source.reads(0, a_batch(), last=True)
 
-    (report,) = reports(source.hears(opened(watermark=5)))
+    (report,) = reports(source.hears(applied(5)))
 
     assert report.status is Status.TRANSIENT
     assert "applied 5 batches" in report.error
@@ -366,9 +378,9 @@ def test_cancel_drops_the_scan_and_late_messages_do_not_bring_it_back():
 
     assert ready.wake_at is None
     assert source.core.unapplied_bytes == 0
-    assert of_kind(source.starts(generation=1), ScanProgress) == []
+    assert source.starts(generation=1).effects == ()
     assert source.hears(applied(1)).messages == ()
-    assert of_kind(source.starts(generation=2), ScanProgress) != []
+    assert source.starts(generation=2).effects == (ReadPage(scan_id(), 0),)
 
 
 def test_a_cancel_of_an_older_coordinator_is_ignored():
@@ -406,7 +418,6 @@ def test_reading_goes_on_when_the_target_has_made_room():
     source = SourceBench(SourceConfig(bytes_max=10, pages_ahead=1))
     source.starts()
     assert source.reads(0, a_batch(payload=b"x" * 20)).effects == ()
-    source.hears(opened())
 
     assert source.hears(applied(1)).effects == (ReadPage(scan_id(), 1),)
 

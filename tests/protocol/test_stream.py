@@ -18,8 +18,7 @@ from .builders import SECOND, a_batch
 
 def an_open_stream(batches=5, window=3, watermark=0) -> ChangeStream:
     stream = ChangeStream("orders/t0", window)
-    stream.ask(0)
-    stream.answer(0, watermark)
+    stream.apply_up_to(0, watermark)
     for number in range(batches):
         stream.add(a_batch(rows=number + 1, digest=number + 100))
     return stream
@@ -29,11 +28,38 @@ def orders(due) -> list[int]:
     return [order for order, _ in due]
 
 
-def test_nothing_is_sent_before_the_target_has_said_where_it_is():
-    stream = ChangeStream("orders/t0", 3)
-    stream.add(a_batch())
+def test_a_window_of_batches_is_sent_before_the_target_has_said_anything():
+    """A question before every stream was a round trip, and its answer nearly always 0."""
+    stream = ChangeStream("orders/t0", 2)
+    for _ in range(3):
+        stream.add(a_batch())
+
+    assert orders(stream.take_due(0)) == [1, 2]
+
+
+def test_a_target_that_is_ahead_of_a_new_incarnation_is_sent_only_what_it_lacks():
+    """S3, L3: its first answer tells more than was ever sent."""
+    stream = an_open_stream(batches=5, window=2)
+    assert orders(stream.take_due(0)) == [1, 2]
+
+    stream.apply_up_to(0, 4)
+
+    assert orders(stream.take_due(0)) == [5]
+
+
+def test_a_stream_that_is_reopened_sends_nothing_before_the_answer():
+    stream = an_open_stream(batches=2)
+    stream.take_due(0)
+    stream.close_for_reopening()
+    stream.ask(0)
 
     assert stream.take_due(0) == []
+    assert [stream.is_silent(now, SECOND, 2 * SECOND) for now in (SECOND - 1, SECOND)] == [
+        False,
+        True,
+    ]
+    stream.answer(0, 0)
+    assert orders(stream.take_due(0)) == [1, 2]
 
 
 def test_at_most_a_window_of_batches_is_unapplied():

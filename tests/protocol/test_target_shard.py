@@ -132,8 +132,24 @@ def test_a_doubled_batch_whose_write_is_under_way_is_not_answered():
     assert ready.messages == ready.effects == ()
 
 
-def test_a_stream_that_was_never_opened_accepts_nothing():
+def test_the_first_batch_opens_its_stream():
     ready = TargetBench().is_sent(1)
+
+    assert [(e.scan, e.order) for e in ready.effects] == [(scan_id(), 1)]
+    assert ready.messages == ()  # It is answered when it is durable.
+
+
+def test_the_first_batch_of_a_higher_attempt_begins_the_stream_anew():
+    target = a_target_with_one_batch_applied()
+
+    ready = target.is_sent(1, attempt=2)
+
+    assert [(e.scan, e.order) for e in ready.effects] == [(scan_id(attempt=2), 1)]
+    assert reason(target.is_sent(2, attempt=1)) is Reason.STALE_ATTEMPT
+
+
+def test_a_stream_that_was_never_opened_accepts_nothing_but_its_first_batch():
+    ready = TargetBench().is_sent(2)
 
     assert ready.effects == ready.messages == ()
 

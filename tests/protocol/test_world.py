@@ -75,7 +75,7 @@ def test_reports_that_never_arrive_keep_the_incremental_open_and_are_named():
     """C3, L5, L9: orders arrive, reports do not; no storm, no false success, a clear sentence."""
     world = World(seed=5, loses=lambda w, sender, r, m: is_report(m) and "s1" in sender, **SMALL)
 
-    with pytest.raises(AssertionError, match=r"L1: .* incremental 0 waits for db/table0/s1: last"):
+    with pytest.raises(AssertionError, match=r"L1: .* incremental 0 waits for db/table0/s1: asked"):
         world.run(within=120 * SECOND)
 
     assert world.cores["coordinator"].incremental == 0

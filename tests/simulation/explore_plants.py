@@ -182,8 +182,8 @@ class CallsEveryFailureFatal(SourceOf):
 class ScanWithStreams(SourceScan):
     __slots__ = ()
 
-    def _new_stream(self, now, target):
-        stream = super()._new_stream(now, target)
+    def _new_stream(self, target):
+        stream = super()._new_stream(target)
         stream._window_batches = 99
         return stream
 
@@ -202,8 +202,8 @@ class StreamOfItsFirstBatch(ChangeStream):
 class ScanOfFirstBatches(SourceScan):
     __slots__ = ()
 
-    def _new_stream(self, now, target):
-        stream = super()._new_stream(now, target)
+    def _new_stream(self, target):
+        stream = super()._new_stream(target)
         stream.__class__ = StreamOfItsFirstBatch
         return stream
 
@@ -237,17 +237,35 @@ class RunsAhead(SourceShard):
 class StreamsOfAnyAttempt(StreamTable):
     __slots__ = ()
 
-    def find(self, scan):
-        return self.by_source.get(scan.source)
-
     def objection(self, scan):
         return None
 
 
 class TakesEveryAttempt(TargetShard):
+    streams_of: type[StreamTable] = StreamsOfAnyAttempt
+
     def __init__(self, *given):
         super().__init__(*given)
-        self._streams.__class__ = StreamsOfAnyAttempt
+        self._streams.__class__ = self.streams_of
+
+
+class OneStreamForAllAttempts(StreamsOfAnyAttempt):
+    __slots__ = ()
+
+    def find(self, scan):
+        return self.by_source.get(scan.source)
+
+
+class TakesAttemptsForOne(TakesEveryAttempt):
+    streams_of = OneStreamForAllAttempts
+
+
+class TakesDoubledBatches(TargetShard):
+    def _apply_changes(self, sender, message):
+        stream = self._streams.find(message.scan)
+        if stream is not None and message.order <= stream.accepted:
+            stream.accept(message)
+        super()._apply_changes(sender, message)
 
 
 class PositionAnywhere(ChainPosition):
@@ -351,11 +369,12 @@ PLANTS = (
     source("R2", SendsWithoutWindow, {"batches": 3}),
     source("E2", SendsTheFirstForTheSecond, {"batches": 2}),
     source("X3", AnswersNobodyTwice, losses=1),
-    target("E3", TakesEveryAttempt, {"pages": 2}, failures=1, hasty=1),
-    target("X1", TakesEveryAttempt, {"batches": 2}, failures=1, hasty=1),
+    target("E3", TakesEveryAttempt, failures=1, hasty=1, duplicates=1),
+    target("D2", TakesAttemptsForOne, {"pages": 2}, failures=1, hasty=1),
+    target("X1", TakesDoubledBatches, duplicates=1),
     target("D2", TellsWhatItAccepted),
     target("S5", ObeysEveryGeneration, {"sources": 2}, crashes=1),
-    target("C1", TakesBatchesAfterAGap, {"batches": 2}),
+    target("C1", TakesBatchesAfterAGap, {"batches": 3}),
     target("T2", SealsAllButOne),
     target("T5", TakesWhatIsNotDue, {"incrementals": 1}, duplicates=2),
     Plant(

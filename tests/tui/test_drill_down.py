@@ -157,11 +157,11 @@ def test_collapsing_leaves_only_what_went_wrong():
 
 def test_messages_follow_the_selection_and_the_filter():
     of_shard = shown(SILENT, "right", "right", "m", size=(120, 40))
-    filtered = shown(SILENT, "m", "slash", *"Opened", "enter", size=(120, 40))
+    filtered = shown(SILENT, "m", "slash", *"Applied", "enter", size=(120, 40))
 
     assert "orders/s0" not in of_shard.partition("time")[2].splitlines()[0]
     assert "StartScan" not in filtered
-    assert "StreamOpened" in filtered
+    assert "ChangesApplied" in filtered
 
 
 def test_lanes_of_several_tables_are_told_apart():

@@ -427,7 +427,7 @@ def test_an_active_fault_is_on_the_screen_and_a_click_chooses_it(size):
         playback = FixedPlayback(journal_of(SILENT)[1], can=LIVE)
         async with dashboard(playback, size=size) as d:
             text = await d.text()
-            assert "! silence drop x14" in text
+            assert "! silence drop x15" in text
             row = next(n for n, line in enumerate(text.splitlines()) if "! silence" in line)
             column = text.splitlines()[row].index("silence")
 

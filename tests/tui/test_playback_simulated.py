@@ -430,7 +430,7 @@ def test_a_fault_healed_by_hand_and_saved_does_the_same_again(text, tmp_path):
     playback = a_playback(is_paused=True)
     play_to(playback, "scan.reported")
     injected = playback.command(seam.Inject(a_fault(text)))
-    playback.command(seam.Seek(at=playback.status.now_ns + 60 * MS))
+    playback.command(seam.Seek(at=playback.status.now_ns + 40 * MS))
     while playback.status.state == "seeking":
         playback.drain()
     assert playback.command(seam.Heal(injected.fault)).is_done, "over before it could be healed"

@@ -192,8 +192,8 @@ BUGS = (
         (
             Edit(
                 f"{SOURCE_SCAN}._route",
-                "self.streams.get(batch.target) or self._new_stream(now, batch.target)",
-                "self.streams.get(min(targets)) or self._new_stream(now, min(targets))",
+                "self.streams.get(batch.target) or self._new_stream(batch.target)",
+                "self.streams.get(min(targets)) or self._new_stream(min(targets))",
             ),
         ),
         shipped("healthy"),

@@ -190,6 +190,7 @@ BUGS = (
         ),
         shipped("disk_full_for_a_while"),
         ("D6",),
+        alone=("D6",),
     ),
     Bug(
         "a restart gives all time again",

@@ -195,12 +195,12 @@ BUGS = (
     Bug(
         "a new life sends everything again",
         _GROUP,
-        "A source that comes up again does not heed what its targets tell it they have.",
+        "A source that comes up again heeds its targets only as far as it has sent in this life.",
         (
             Edit(
-                f"{STREAM}.answer",
-                "self.opened = True\n    self.apply_up_to(now, watermark)",
-                "self.opened = True",
+                f"{STREAM}.apply_up_to",
+                "if watermark <= self.watermark:",
+                "watermark = min(watermark, self.sent)\n    if watermark <= self.watermark:",
             ),
         ),
         shipped("source_dies_deep_in_a_scan"),

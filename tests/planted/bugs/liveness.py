@@ -63,9 +63,9 @@ BUGS = (
         ("L1",),
     ),
     Bug(
-        "an unopened stream is asked for once",
+        "a stream is asked to be opened anew once",
         _GROUP,
-        "A source whose first question to a target was lost does not repeat it.",
+        "A source that goes on for a newer coordinator does not repeat a question that was lost.",
         (
             Edit(
                 f"{STREAM}.is_silent",
@@ -73,7 +73,7 @@ BUGS = (
                 "return False",
             ),
         ),
-        shipped("every_question_lost_once"),
+        own("reopened"),
         ("L1",),
     ),
     Bug(

@@ -8,7 +8,6 @@ from tests.planted.bugs.places import (
     COORDINATOR,
     LEDGER,
     STORM,
-    STREAM_TABLE,
     TARGET_PHASES,
     TARGET_SHARD,
     TARGET_STREAM,
@@ -39,14 +38,7 @@ _TAKES_WHAT_IS_SEALED = Edit(
     "if incremental in self.sealed or is_being_sealed:",
     "if is_being_sealed:",
 )
-_MAKES_A_STREAM = Edit(
-    f"{STREAM_TABLE}.find",
-    "if stream is None or stream.scan != scan or stream.rejection:",
-    """if stream is None or stream.scan.incremental != scan.incremental:
-        return TargetStream(scan)
-    if stream.scan != scan or stream.rejection:""",
-)
-LETS_THE_PAST_IN = (_TAKES_WHAT_IS_SEALED, _TAKES_WHAT_IS_NOT_DUE, _MAKES_A_STREAM)
+LETS_THE_PAST_IN = (_TAKES_WHAT_IS_SEALED, _TAKES_WHAT_IS_NOT_DUE)
 
 BUGS = (
     Bug(
