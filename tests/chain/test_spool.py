@@ -293,6 +293,7 @@ def test_a_backup_ended_while_it_sorts_hinders_neither_chain_nor_next_backup(tmp
         assert process.stdout.readline() == b"half way\n"
         assert list(shop.path.glob(".spool.partial-*/*.spool"))
         process.send_signal(number)
+        process.stdin.close()  # One that struck just before it began to read is noticed now.
         process.wait()
     assert (visible_and_hidden(shop) == before) == (number == signal.SIGINT)
     require_valid(shop.collection().chain())
