@@ -31,6 +31,8 @@ BUSY_NS = MS
 """How long who finds another one writing waits before it looks again, as SQLite does."""
 OF_RECORDS = ("generation", "log")
 """Operations that write the records of a step."""
+REFUSED = "refused"
+"""What happens to a write that does not begin, because one before it has failed."""
 
 
 class Fate:
@@ -206,7 +208,7 @@ class DiskNode(SimulatedNode):
                 self.take_hold(operation, work, frames)
             elif frames:
                 self.disk.drop_unsynced()
-        elif self.leaves_parts(operation):
+        elif action != REFUSED and self.leaves_parts(operation):
             part = self.draw(f"part of a failed {operation}", len(frames) + 1)
             if part:
                 self.disk.append(frames[:part])

@@ -6,6 +6,7 @@ from what is durable.
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, cast
 
 from increstore.protocol.ready import (
@@ -33,7 +34,7 @@ from increstore.runtime.narrate import (
 from increstore.scenario.garble import garbled
 from increstore.simulation.ambient import MS, Span
 from increstore.simulation.disk import DiskCorrupted
-from increstore.simulation.disk_node import DiskNode
+from increstore.simulation.disk_node import OF_RECORDS, REFUSED, DiskNode, Fate
 from increstore.simulation.model import state_digest
 from increstore.simulation.nodes import SimulatedNode
 from increstore.simulation.store import SimulatedStore, batch_frame
@@ -110,6 +111,8 @@ class SimulatedTarget(DiskNode):
         """The streams of the last seal that was written."""
         self._rejected: dict[str, ScanId] = {}
         """By source: the scan of which a batch was unfit in this life."""
+        self._failure = ""
+        """Why a write has failed in this life: what is durable is not known any more."""
 
     def narrate(self, journal: Journal, event: Event) -> None:
         if isinstance(event, RunSealed):
@@ -120,6 +123,7 @@ class SimulatedTarget(DiskNode):
     def make_core(self) -> TargetShard | None:
         self.store = SimulatedStore(self.world.workload, self._table.table)
         self._rejected.clear()
+        self._failure = ""
         try:
             for frame in self.disk.read():
                 self.store.apply(frame)
@@ -169,6 +173,13 @@ class SimulatedTarget(DiskNode):
         if isinstance(event, StoreFailed):
             self.world.at(self.world.now + STORE_RESTART_NS, 0, self.start, None)
             self.stop()
+
+    def fate_of_write(self, operation: str) -> Fate:
+        """As the real performer does it: records that wait for the disk fail as the write before
+        them, and are not written."""
+        if self._failure and operation == "generation":
+            return Fate(0, REFUSED, self._failure)
+        return super().fate_of_write(operation)
 
     def leaves_parts(self, operation: str) -> bool:
         """Segment files grow in place; final rows are made under a name that does not count."""
@@ -236,6 +247,8 @@ class SimulatedTarget(DiskNode):
             self.handle(FinalizeFailed(transient=True, error=error))
             return
         self.judge.write_failed(self.world.now, self.name)
+        self._failure = error
+        self._work = deque(waiting for waiting in self._work if waiting[0] in OF_RECORDS)
         failure = StoreFailed(error, corrupted=False)
         if operation == "generation":
             self.append_failed(failure)
