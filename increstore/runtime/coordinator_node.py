@@ -1,4 +1,8 @@
-"""The driver of the coordinator: its log, and making the finished tables visible."""
+"""The driver of the coordinator: its log, and making the finished tables visible.
+
+Shards that work alike report alike: what they say arrives close together. So the records of all
+that is there are written together, by one sync, and what rests on any of them waits for all.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,7 @@ import trio
 
 from increstore.errors import IncrestoreError
 from increstore.protocol.ledger import HALTED
-from increstore.protocol.ready import PublishFailed, PublishTables, TablesPublished
+from increstore.protocol.ready import PublishFailed, PublishTables, Ready, TablesPublished
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.node import Node
 from increstore.store.publish import publish
@@ -24,6 +28,13 @@ if TYPE_CHECKING:
     from increstore.runtime.prepare import Prepared
     from increstore.store.seam import HistoryLog
     from increstore.transport.seam import Endpoint, Transport
+
+
+QUIET_TURNS = 4
+"""So many turns of the loop bring no news before records are written; a sync takes far longer."""
+
+EVENTS_TOGETHER_MAX = 256
+"""So many events at most share a sync."""
 
 
 class CoordinatorPerformer:
@@ -66,6 +77,35 @@ class CoordinatorNode(Node):
 
     def has_ended(self) -> bool:
         return self._coordinator.state in HALTED
+
+    async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
+        ready = self._think(event)
+        if ready.records:
+            ready = _together([ready, *await self._think_on()])
+        return await self._carry_out(nursery, ready)
+
+    async def _think_on(self) -> list[Ready]:
+        """Step through what is there and what is about to come, before anything is written."""
+        group: list[Ready] = []
+        turns = 0
+        while turns < QUIET_TURNS and len(group) < EVENTS_TOGETHER_MAX and not self.has_ended():
+            if self._events:
+                group.append(self._think(self._take()))
+                turns = 0
+            else:
+                await trio.lowlevel.checkpoint()
+                turns += 1
+        return group
+
+
+def _together(readies: Sequence[Ready]) -> Ready:
+    """What the steps have asked for, each kind in its order."""
+    return Ready(
+        tuple(record for ready in readies for record in ready.records),
+        tuple(effect for ready in readies for effect in ready.effects),
+        tuple(message for ready in readies for message in ready.messages),
+        readies[-1].wake_at,
+    )
 
 
 async def coordinate(

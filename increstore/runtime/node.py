@@ -104,8 +104,14 @@ class Node:
             wake_at = await self._step(nursery, event)
 
     async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
+        return await self._carry_out(nursery, self._think(event))
+
+    def _think(self, event: Event) -> Ready:
         ready = self._core.step(monotonic_ns(), event)
         self.narrate(event)
+        return ready
+
+    async def _carry_out(self, nursery: trio.Nursery, ready: Ready) -> int | None:
         if ready.records:
             failure = await self._performer.append(ready.records)
             if failure is not None:
@@ -129,8 +135,9 @@ class Node:
             while not self._events:
                 self._news = trio.Event()
                 await self._news.wait()
-        if not self._events:
-            return TimePassed()
+        return self._take() if self._events else TimePassed()
+
+    def _take(self) -> Event:
         event = self._events.popleft()
         self._room.set()
         return event

@@ -17,7 +17,7 @@ BUGS = (
         "The messages of a step are handed to the transport while its records are being written.",
         (
             Edit(
-                f"{_NODE}._step",
+                f"{_NODE}._carry_out",
                 "if ready.records:",
                 """narrate_messages(self._journal, self.name, ready.messages)
     self._outbox.extend(ready.messages)
