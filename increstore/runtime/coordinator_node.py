@@ -1,18 +1,19 @@
 """The driver of the coordinator: its log, and making the finished tables visible.
 
-Shards that work alike report alike: what they say arrives close together. So the records of all
-that is there are written together, by one sync, and what rests on any of them waits for all.
+Shards that work alike report alike: what they say arrives close together. So records are written
+together, by one sync, as long as nothing is to be said or done between them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 import trio
 
 from increstore.errors import IncrestoreError
 from increstore.protocol.ledger import HALTED
-from increstore.protocol.ready import PublishFailed, PublishTables, Ready, TablesPublished
+from increstore.protocol.ready import PublishFailed, PublishTables, TablesPublished
 from increstore.protocol.topology import COORDINATOR
 from increstore.runtime.node import Node
 from increstore.store.publish import publish
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from increstore.journal import Journal
     from increstore.protocol.coordinator import Coordinator
-    from increstore.protocol.ready import Effect, Event
+    from increstore.protocol.ready import Effect, Event, Ready
     from increstore.protocol.records import CoordinatorRecord, Record
     from increstore.runtime.control import RestoreControl
     from increstore.runtime.prepare import Prepared
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 QUIET_TURNS = 4
 """So many turns of the loop bring no news before records are written; a sync takes far longer."""
 
-EVENTS_TOGETHER_MAX = 256
-"""So many events at most share a sync."""
+STEPS_TOGETHER_MAX = 256
+"""The records of so many steps at most share a sync."""
 
 
 class CoordinatorPerformer:
@@ -80,32 +81,21 @@ class CoordinatorNode(Node):
 
     async def _step(self, nursery: trio.Nursery, event: Event) -> int | None:
         ready = self._think(event)
-        if ready.records:
-            ready = _together([ready, *await self._think_on()])
-        return await self._carry_out(nursery, ready)
-
-    async def _think_on(self) -> list[Ready]:
-        """Step through what is there and what is about to come, before anything is written."""
-        group: list[Ready] = []
-        turns = 0
-        while turns < QUIET_TURNS and len(group) < EVENTS_TOGETHER_MAX and not self.has_ended():
+        records, steps, turns = list(ready.records), 1, 0
+        while records and turns < QUIET_TURNS and self._may_think_on(ready, steps):
             if self._events:
-                group.append(self._think(self._take()))
-                turns = 0
+                ready, steps, turns = self._think(self._take()), steps + 1, 0
+                records += ready.records
             else:
                 await trio.lowlevel.checkpoint()
                 turns += 1
-        return group
+        return await self._carry_out(nursery, replace(ready, records=tuple(records)))
 
-
-def _together(readies: Sequence[Ready]) -> Ready:
-    """What the steps have asked for, each kind in its order."""
-    return Ready(
-        tuple(record for ready in readies for record in ready.records),
-        tuple(effect for ready in readies for effect in ready.effects),
-        tuple(message for ready in readies for message in ready.messages),
-        readies[-1].wake_at,
-    )
+    def _may_think_on(self, ready: Ready, steps: int) -> bool:
+        """Whether the last step leaves nothing to say or do before another one is taken: what it
+        asked a shard may be what the next one would not ask any more."""
+        is_silent = not ready.messages and not ready.effects
+        return is_silent and steps < STEPS_TOGETHER_MAX and not self.has_ended()
 
 
 async def coordinate(

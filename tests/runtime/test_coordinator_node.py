@@ -10,12 +10,14 @@ from trio.testing import wait_all_tasks_blocked
 from increstore.journal import Journal
 from increstore.protocol.coordinator import Coordinator, CoordinatorConfig
 from increstore.protocol.messages import (
+    CancelRestore,
     CompletionNotification,
     SealIncremental,
     StartScan,
     Status,
 )
-from increstore.protocol.records import ScanReported
+from increstore.protocol.ready import OperatorAsked, Received
+from increstore.protocol.records import RestoreCancelled, ScanReported
 from increstore.protocol.topology import COORDINATOR, TableTopology, Topology
 from increstore.runtime.coordinator_node import CoordinatorNode, CoordinatorPerformer
 from increstore.transport.memory import MemoryTransport
@@ -46,10 +48,10 @@ class GroupsOfRecords:
 class Cluster:
     """A coordinator over a log, and the endpoints of its shards."""
 
-    def __init__(self, may_append: int = 99) -> None:
+    def __init__(self, may_append: int = 99, **config) -> None:
         self.log = GroupsOfRecords(may_append)
         transport = MemoryTransport()
-        core = Coordinator(TOPOLOGY, CoordinatorConfig(), (), 0, 0, "plan-1")
+        core = Coordinator(TOPOLOGY, CoordinatorConfig(**config), (), 0, 0, "plan-1")
         performer = CoordinatorPerformer(self.log, publish=lambda: None)
         self.endpoints = {name: transport.attach(name) for name in (*SOURCES, TARGET)}
         endpoint = transport.attach(COORDINATOR)
@@ -105,3 +107,19 @@ async def test_nothing_that_rests_on_a_record_is_said_before_all_of_its_group_is
             nursery.cancel_scope.cancel()
 
     assert isinstance(heard[0], SealIncremental)
+
+
+async def test_what_a_step_asks_is_not_held_back_for_an_operators_word_that_forbids_it():
+    """Found by two scenarios over TCP: a scan was asked for when its restore was cancelled."""
+    cluster = Cluster(scans_in_flight=1)
+    with trio.fail_after(10):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cluster.node.run)
+            asked = await cluster.hears(SOURCES[0])
+            report = CompletionNotification(asked.scan, 1, Status.SUCCESS, 0, (), "")
+            cluster.node.post(Received(SOURCES[0], report))
+            cluster.node.post(OperatorAsked("cancel"))
+            assert isinstance(await cluster.hears(SOURCES[1]), StartScan)
+            assert isinstance(await cluster.hears(SOURCES[1]), CancelRestore)
+
+    assert cluster.log.groups[1:] == [[ScanReported.__name__], [RestoreCancelled.__name__]]
