@@ -5,6 +5,8 @@ Rules of this file:
   by UTF-8 byte), bytes by byte, dates and times by the integer that Arrow stores.
 - Never one Python object per row: whole columns are compared by numpy or pyarrow, and a bound is
   found by a binary search that looks at a logarithm of the rows.
+- Arrow's kernels take a fortieth of a second to import, before a restore can read its first page:
+  only keys that are no integers need them, and import them where they do.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -210,9 +211,14 @@ def order_fault(
 
 
 def _first_null(batch: pa.RecordBatch, names: Sequence[str]) -> int | None:
-    columns = [batch.column(name) for name in names]
-    rows = [pc.index(pc.is_null(column), True).as_py() for column in columns if column.null_count]
-    return min(rows, default=None)
+    columns = [batch.column(name) for name in names if batch.column(name).null_count]
+    return min(map(_first_null_of_column, columns), default=None)
+
+
+def _first_null_of_column(column: pa.Array) -> int:
+    import pyarrow.compute as pc
+
+    return int(pc.index(pc.is_null(column), True).as_py())
 
 
 def adjacent_order(
@@ -236,6 +242,8 @@ def _adjacent_order_of_column(
     integers = integer_values(column)
     if integers is not None:
         return integers[1:] > integers[:-1], integers[1:] == integers[:-1]
+    import pyarrow.compute as pc
+
     before, here = column.slice(0, max(len(column) - 1, 0)), column.slice(1)
     rises = pc.greater(here, before).to_numpy(zero_copy_only=False)
     repeats = pc.equal(here, before).to_numpy(zero_copy_only=False)
