@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from increstore.chain.checksums import Checksums, paths_of
+from increstore.chain.checksums import BLOCK_BYTES, Checksums, paths_of
 
 from .builder import a_shop_with_three_incrementals
 
@@ -17,6 +17,17 @@ def test_a_file_has_the_same_checksum_named_before_or_not(tmp_path):
     expected = hashlib.sha256(b"rows").hexdigest()
     for sums in (Checksums([file]), Checksums()):
         assert sums.of(file) == expected
+        sums.close()
+
+
+def test_a_file_is_counted_whole_wherever_its_blocks_end(tmp_path):
+    for size in (0, BLOCK_BYTES, 2 * BLOCK_BYTES + 7):
+        file = tmp_path / str(size)
+        file.write_bytes(bytes(number % 251 for number in range(1000)) * (size // 1000 + 1))
+        with file.open("r+b") as opened:
+            opened.truncate(size)
+        sums = Checksums([file])
+        assert sums.of(file) == hashlib.sha256(file.read_bytes()).hexdigest()
         sums.close()
 
 
