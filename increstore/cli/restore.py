@@ -137,11 +137,12 @@ def restore_and_show(
     looks: Looks | None = None,
 ) -> int:
     """Restore with the display that fits; returns the exit code."""
-    from increstore.runtime.allocator import choose_one_allocator
+    from increstore.runtime.allocator import choose_one_allocator, keep_freed_pages
     from increstore.runtime.spawn import WorkerNursery
     from increstore.runtime.threads import tune_threads
 
     choose_one_allocator()
+    keep_freed_pages()
     tune_threads()
     workers = WorkerNursery()
     if request.on == "tcp":
@@ -159,6 +160,10 @@ def restore_and_show(
             return _restore_in_view(
                 request, looks, journal, workers, refusal, plain, stage_deadline_s, deadline_s
             )
+        with imports_go_first():
+            # Before the slow ones below: the sooner files are named, the sooner they are counted.
+            import increstore.runtime.early
+            import increstore.runtime.prepare
         pool = ThreadPoolExecutor(1)
         # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
         stack.callback(pool.shutdown, wait=False)
