@@ -16,6 +16,7 @@ from increstore.errors import ExitCode
 from increstore.stops import imports_go_first
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
     from pathlib import Path
 
     from increstore.cli.display import Display
@@ -160,14 +161,7 @@ def restore_and_show(
             return _restore_in_view(
                 request, looks, journal, workers, refusal, plain, stage_deadline_s, deadline_s
             )
-        with imports_go_first():
-            # Before the slow ones below: the sooner files are named, the sooner they are counted.
-            import increstore.runtime.early
-            import increstore.runtime.prepare
-        pool = ThreadPoolExecutor(1)
-        # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
-        stack.callback(pool.shutdown, wait=False)
-        preparing = pool.submit(prepare_early, request)
+        preparing = _begin_to_prepare(request, stack)
         # Meanwhile the rest is imported; first what the plan needs, so that pages can be read.
         with imports_go_first():
             import increstore.chain.reader
@@ -220,6 +214,20 @@ def _restore_in_view(
         return choose_display(prepared, as_json=as_json, plain=plain)
 
     return restore_in_view(request, looks, config, journal, workers, choose, as_json=as_json)
+
+
+def _begin_to_prepare(
+    request: RestoreRequest, stack: ExitStack
+) -> Future[tuple[Prepared, EarlyPages | None]]:
+    """Have a thread do `prepare_early`, until `stack` is left."""
+    with imports_go_first():
+        # Alone, and before the slow ones: the sooner files are named, the sooner they are counted.
+        import increstore.runtime.early
+        import increstore.runtime.prepare
+    pool = ThreadPoolExecutor(1)
+    # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
+    stack.callback(pool.shutdown, wait=False)
+    return pool.submit(prepare_early, request)
 
 
 def prepare_early(request: RestoreRequest) -> tuple[Prepared, EarlyPages | None]:
