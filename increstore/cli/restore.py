@@ -223,7 +223,7 @@ def _begin_to_prepare(
     with imports_go_first():
         # Alone, and before the slow ones: the sooner files are named, the sooner they are counted.
         import increstore.runtime.early
-        import increstore.runtime.prepare
+        import increstore.runtime.prepare  # noqa: F401
     pool = ThreadPoolExecutor(1)
     # Not waited for when the block is left: Ctrl-C must not wait for minutes of checksums.
     stack.callback(pool.shutdown, wait=False)
