@@ -1,8 +1,13 @@
-"""Frozen values that are made quickly: for every event a simulation makes several of them.
+"""Frozen values that are made and declared quickly.
 
-A frozen dataclass writes each of its fields through `object.__setattr__`, which takes longer than
-everything else about a small value. Here a value is born as its *draft*, a class with the same
-slots that may be written to; once it is written it becomes what it is, and is frozen.
+For every event a simulation makes several of them. A frozen dataclass writes each of its fields
+through `object.__setattr__`, which takes longer than everything else about a small value. Here a
+value is born as its *draft*, a class with the same slots that may be written to; once it is written
+it becomes what it is, and is frozen.
+
+And fifty of their classes are made whenever a restore starts. Each method that `dataclass` writes
+is compiled by itself, which takes longer than everything else about a class. Here three are
+compiled together, and the others are the same functions for all classes.
 
 In the compiled build (docs/PERFORMANCE.md) none of this is needed: its classes are written out, and
 `complete` gives them what else a frozen dataclass has.
@@ -24,16 +29,22 @@ become: Any = object.__dict__["__class__"].__set__
 
 @dataclass_transform(frozen_default=True)
 def frozen(cls: type[T]) -> type[T]:
-    """A dataclass with `frozen=True, slots=True` that is made in half the time.
+    """A dataclass with `frozen=True, slots=True` whose values are made in half the time.
 
     Fields may have defaults, but no factories; the class is not to be subclassed.
     """
-    made = dataclass(frozen=True, slots=True, init=False)(cls)
+    # Without a docstring `dataclass` would write one of the signature, which it has to inspect.
+    cls.__doc__ = cls.__doc__ or f"{cls.__name__}."
+    made = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
     names: dict[str, Any] = {"become": become, "Draft": draft_of(made), "Value": made}
-    exec(_init_source(made, names), names)  # As dataclasses make theirs.
-    init = names["__init__"]
-    init.__qualname__ = f"{made.__qualname__}.__init__"
-    type.__setattr__(made, "__init__", init)
+    exec(_methods_source(made, names), names)  # As dataclasses make theirs.
+    for name in ("__init__", "__eq__", "__hash__"):
+        method = names[name]
+        method.__qualname__ = f"{made.__qualname__}.{name}"
+        setattr(made, name, method)
+    made.__repr__ = _repr  # type: ignore[method-assign]
+    made.__reduce__ = _reduce  # type: ignore[assignment]
+    made.__setattr__ = made.__delattr__ = _refuse  # type: ignore[method-assign]
     return made
 
 
@@ -67,24 +78,44 @@ def complete(cls: Any, field_names: tuple[str, ...], types: tuple[str, ...]) -> 
     """Give a class with written-out `__init__`, `__eq__` and `__hash__` what a frozen dataclass has
     besides: its fields, no change from outside, copies and pickles."""
     like = make_dataclass(cls.__name__, zip(field_names, types, strict=True), frozen=True)
-
-    def refuse(value: object, name: str, *_: object) -> NoReturn:
-        raise FrozenInstanceError(f"{cls.__name__}.{name} cannot be changed")
-
-    def reduce(value: object) -> tuple[type, tuple[Any, ...]]:
-        return cls, tuple(getattr(value, name) for name in field_names)
-
     type.__setattr__(cls, "__match_args__", field_names)
     cls.__annotations__ = dict(zip(field_names, types, strict=True))
     cls.__dataclass_fields__ = like.__dict__["__dataclass_fields__"]
     cls.__dataclass_params__ = like.__dict__["__dataclass_params__"]
-    cls.__reduce__ = reduce
+    cls.__reduce__ = _reduce
     if is_native(cls):  # Its own `__init__` does not ask.
-        cls.__setattr__ = cls.__delattr__ = refuse
+        cls.__setattr__ = cls.__delattr__ = _refuse
+
+
+def _refuse(value: object, name: str, *_: object) -> NoReturn:
+    raise FrozenInstanceError(f"{type(value).__name__}.{name} cannot be changed")
+
+
+def _reduce(value: Any) -> tuple[type, tuple[Any, ...]]:
+    """For copies and pickles."""
+    return type(value), tuple(getattr(value, name) for name in value.__match_args__)
+
+
+def _repr(value: Any) -> str:
+    shown = (f"{name}={getattr(value, name)!r}" for name in value.__match_args__)
+    return f"{type(value).__qualname__}({', '.join(shown)})"
+
+
+def _methods_source(cls: Any, names: dict[str, Any]) -> str:
+    """The source of `__init__`, `__eq__` and `__hash__`; the default values go into `names`."""
+    mine = "".join(f"self.{field.name}, " for field in fields(cls))
+    its = "".join(f"other.{field.name}, " for field in fields(cls))
+    return (
+        f"{_init_source(cls, names)}"
+        "def __eq__(self, other):\n"
+        " if other.__class__ is not self.__class__: return NotImplemented\n"
+        f" return ({mine}) == ({its})\n"
+        "def __hash__(self):\n"
+        f" return hash(({mine}))\n"
+    )
 
 
 def _init_source(cls: Any, names: dict[str, Any]) -> str:
-    """The source of `__init__`; the default values go into `names`."""
     parameters = ["self"]
     lines = [" become(self, Draft)\n"]
     for field in fields(cls):

@@ -3,6 +3,8 @@ from __future__ import annotations
 import copy
 import dataclasses
 import pickle
+import subprocess
+import sys
 from dataclasses import FrozenInstanceError, dataclass, replace
 
 import pytest
@@ -112,3 +114,23 @@ def test_a_class_whose_defaults_are_made_anew_each_time_is_refused():
         @frozen
         class Bag:
             items: list = dataclasses.field(default_factory=list)
+
+
+def test_a_class_is_compiled_once_and_not_once_a_method():
+    """What declaring it takes; a restore declares fifty before it begins."""
+    code = """
+import sys
+from dataclasses import dataclass
+from increstore.protocol.frozen import frozen
+compiled = []
+sys.addaudithook(lambda event, _: compiled.append(event) if event == "exec" else None)
+for decorate in frozen, dataclass(frozen=True, slots=True):
+    compiled.clear()
+    @decorate
+    class Value:
+        __annotations__ = {"x": "int", "y": "int"}
+    print(len(compiled))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ours, theirs = map(int, told.stdout.split())
+    assert ours == 1 < theirs
