@@ -99,7 +99,7 @@ def _load_a_slice(
         bound = waiting[0][1].first
         below, _ = _split_at(loaded, names, bound)
         rows = slice_rows - sum(piece.num_rows for _, piece in below)
-        room = slice_bytes - sum(piece.nbytes for _, piece in below)
+        room = slice_bytes - _bytes_of(below, slice_bytes)
         if rows <= 0 or room <= 0:
             return bound
         while waiting and rows > 0 and room > 0:
@@ -109,6 +109,16 @@ def _load_a_slice(
             rows -= batch.rows
             room -= piece.nbytes
     return None
+
+
+def _bytes_of(pieces: list[_Piece], limit: int) -> int:
+    """The bytes of the pieces; as long as it is below `limit`, it may be too many.
+
+    Those of whole buffers are known at once. How much of them a slice refers to pyarrow takes long
+    to find out, and it matters only where there is little room: for long rows.
+    """
+    whole = sum(piece.get_total_buffer_size() for _, piece in pieces)
+    return whole if whole < limit else sum(piece.nbytes for _, piece in pieces)
 
 
 def _split_at(
@@ -132,7 +142,7 @@ def _slices(
 ) -> Iterator[list[pa.RecordBatch]]:
     """The pieces cut by key into slices of about that size, each piece oldest first."""
     rows = sum(piece.num_rows for _, piece in pieces)
-    size = sum(piece.nbytes for _, piece in pieces)
+    size = _bytes_of(pieces, slice_bytes * 3 // 2)
     longest = max((piece for _, piece in pieces), key=lambda piece: piece.num_rows)
     small = rows <= slice_rows * 3 // 2 and size <= slice_bytes * 3 // 2
     if small or longest.num_rows == 1:

@@ -173,6 +173,18 @@ def test_a_slice_of_long_rows_is_split_by_its_bytes():
     assert max(sizes) < 7
 
 
+def test_short_rows_in_the_buffers_of_long_ones_are_not_taken_for_long():
+    """A slice of a batch refers to the whole of its buffers."""
+    schema = schema_of("int", (Column("t", pa.binary()),))
+    values = [b"short"] * 100 + [bytes(merge_module.SLICE_BYTES * 2)]
+    batch = model.batch_of_rows({(n,): {"t": value} for n, value in enumerate(values)}, schema)
+    runs = [run_of(batch.slice(0, 100), schema, [30, 60], Loads())]
+
+    sizes = [one.num_rows for one in merge(runs, FoldLayout(schema, {}), as_rows=True)]
+
+    assert sizes == [100]
+
+
 def test_of_long_rows_no_more_bytes_are_read_than_a_slice_and_a_batch():
     """A hundred rows never fill a slice by their number."""
     schema = schema_of("int", (Column("t", pa.binary()),))
