@@ -131,11 +131,7 @@ def _block_sums(
     block &= masks.view(np.uint64)
     block *= np.uint64(_A)
     block ^= block >> np.uint64(32)
-    by_word = block.reshape(-1, width)
-    factors = position_factors(first_word, width)
-    sums: Words = by_word[:, 0] * factors[0]
-    for position in range(1, width):
-        sums += by_word[:, position] * factors[position]
+    sums: Words = block.reshape(-1, width) @ position_factors(first_word, width)
     return sums
 
 
