@@ -23,7 +23,6 @@ from increstore.chain.fold import FoldLayout
 from increstore.chain.keys import encode_key
 from increstore.errors import LocalProtocolError, StorageFailed
 from increstore.store.final_file import read_final_rows, write_final_rows
-from increstore.store.free_pages import give_back_free_pages
 from increstore.store.recovery import recover_shard, remove_files
 from increstore.store.segment_file import Entry
 from increstore.store.segment_runs import Run, compact, encode_seal
@@ -110,7 +109,6 @@ class SegmentStore:
                     f"{self._layout.shard}: the final rows were asked for before incremental "
                     f"{unsealed} was sealed; nothing was written"
                 )
-            give_back_free_pages()
             rows, digest, size = write_final_rows(
                 [run.batches for run in state.runs],
                 self._fold,
@@ -165,7 +163,6 @@ class SegmentStore:
             folded = compact(self._directory, due, self._layout, self._fold)
             remove_files(self._directory, [run.path.name for run in due])
             self._state.replace_runs(due, folded)
-            give_back_free_pages()
 
     def _runs_to_compact(self) -> list[Run]:
         """The oldest `runs_max` runs of the lowest level that has as many behind the base."""
