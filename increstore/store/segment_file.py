@@ -17,7 +17,7 @@ import xxhash
 
 from increstore.chain.files import sync_directory
 from increstore.errors import StorageCorrupted
-from increstore.store.files import told_as_storage_failed, write_at
+from increstore.store.files import told_as_storage_failed, write_ahead
 from increstore.store.segment_format import (
     ALIGNMENT,
     AREA_BYTES_MAX,
@@ -86,7 +86,7 @@ class SegmentFile:
             flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC
             handle = os.open(self.path, flags, 0o644)
             try:
-                write_at(handle, buffers, self.length)
+                write_ahead(handle, buffers, self.length)
                 if sync:
                     os.fdatasync(handle)
             finally:

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from increstore.chain.digest import payload_digest
 from increstore.store.coordinator_log import CoordinatorLog
-from increstore.store.files import write_atomically
+from increstore.store.files import WRITE_BACK_BYTES, write_atomically
 from increstore.store.publish import publish, staged_file
+from increstore.store.segment_file import Entry, SegmentFile
+from increstore.store.segment_format import file_header
 from increstore.store.segment_store import SegmentStore
 
 from .builders import A_CHAIN, a_layout, a_segment_store, batches_of, evidence_of, restore
@@ -41,6 +44,18 @@ def test_a_group_is_synced_and_a_new_file_with_its_folder(store, tmp_path):
     with watched(tmp_path) as calls:
         store.append(BATCHES[2:])
     assert calls == [("write", CHANGES), ("sync", CHANGES)]
+
+
+def test_the_disk_begins_with_a_large_group_while_the_rest_is_copied(tmp_path):
+    file = SegmentFile(tmp_path / "changes", file_header({}))
+    payloads = [b"1" * WRITE_BACK_BYTES, b"2" * WRITE_BACK_BYTES, b"3" * 64]
+    with watched(tmp_path) as calls:
+        records = file.append([Entry({}, data, payload_digest(data)) for data in payloads])
+    begun = [("write", "changes"), ("begin", "changes")]
+    assert calls == [*begun, *begun, ("write", "changes"), ("sync", "changes"), ("sync", "/")]
+    written = (tmp_path / "changes").read_bytes()
+    assert [written[r.payload_offset : r.end] for r in records] == payloads
+    assert len(written) == file.length
 
 
 def test_a_seal_is_synced(store, tmp_path):
