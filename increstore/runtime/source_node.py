@@ -116,6 +116,8 @@ class PagePerformer:
         self._budget = budget
         self._limiter = limiter
         self._early = early
+        self._parts: dict[int, tuple[Page, ...]] = {}
+        """By incremental: finding them looks at every page of the backup."""
         self._ahead: deque[ReadAhead] = deque()
         self._is_reading_ahead = False
         self._newest_asked = 0
@@ -193,7 +195,10 @@ class PagePerformer:
         return step.incremental > self._newest_asked and bool(self._part(step))
 
     def _part(self, step: TableStep) -> tuple[Page, ...]:
-        return step.part(self._number, self._sources)
+        part = self._parts.get(step.incremental)
+        if part is None:
+            part = self._parts[step.incremental] = step.part(self._number, self._sources)
+        return part
 
     def _take_early(self, page: Page) -> tuple[Slice, ...] | None:
         """What was read before the restore began, if it is this page."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import trio
 
@@ -139,3 +141,25 @@ async def test_a_page_may_be_asked_for_while_it_is_read_ahead(plan):
         (incremental, page) for incremental in range(1, LAST + 1) for page in (0, 1)
     ]
     assert budget.used == 0
+
+
+class CountedPages(tuple):
+    """The pages of a backup; counts how often somebody looks through all of them."""
+
+    looks = 0
+
+    def __iter__(self):
+        self.looks += 1
+        return super().__iter__()
+
+
+async def test_what_a_source_scans_of_a_backup_is_found_once_and_not_for_every_page(plan):
+    """It is one look at every page: for each of many pages it would be their square."""
+    full = plan.table("t").steps[0]
+    pages = CountedPages(full.pages)
+    table = replace(plan.table("t"), steps=(replace(full, pages=pages),))
+    performer = PagePerformer(table, 0, 1, ByteBudget(1 << 30), trio.CapacityLimiter(2))
+    await performer.perform(asked(0, 0))
+    before = pages.looks
+    await read(performer, asked(0, 1))
+    assert pages.looks == before > 0
