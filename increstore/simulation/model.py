@@ -12,9 +12,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import msgpack
-import xxhash
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -24,10 +21,6 @@ Row: TypeAlias = dict[str, Value]
 Rows: TypeAlias = dict[Key, Row]
 
 UPSERT, RESET, ERASE = 0, 1, 2
-
-DIGEST_MODULUS = 1 << 64
-# Kept, because a packer begins by allocating its buffer, which costs more than many rows.
-_pack = msgpack.Packer().pack
 
 
 class Change(NamedTuple):
@@ -63,16 +56,6 @@ def apply(rows: Rows, changes: Iterable[Change], columns: Sequence[str]) -> None
             continue
         before = rows.get(key) if op == UPSERT else None
         rows[key] = {**(before or dict.fromkeys(columns)), **values}
-
-
-def state_digest(rows: Mapping[Key, Mapping[str, Value]]) -> int:
-    """A number that tells two sets of rows apart; digests of parts add up, modulo 2^64.
-
-    It depends on no order: not of the rows, nor of the columns in a row.
-    """
-    digest = xxhash.xxh3_64_intdigest
-    total = sum([digest(_pack((key, sorted(row.items())))) for key, row in rows.items()])
-    return total % DIGEST_MODULUS
 
 
 class Model:

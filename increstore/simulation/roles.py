@@ -33,9 +33,9 @@ from increstore.runtime.narrate import (
 )
 from increstore.scenario.garble import garbled
 from increstore.simulation.ambient import MS, Span
+from increstore.simulation.digest import state_digest
 from increstore.simulation.disk import DiskCorrupted
 from increstore.simulation.disk_node import OF_RECORDS, REFUSED, DiskNode, Fate
-from increstore.simulation.model import state_digest
 from increstore.simulation.nodes import SimulatedNode
 from increstore.simulation.store import SimulatedStore, batch_frame
 from increstore.simulation.strikes import Strike

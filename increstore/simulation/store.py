@@ -13,15 +13,16 @@ from increstore.protocol.messages import ScanId
 from increstore.protocol.target_state import StreamState, TargetState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from increstore.protocol.messages import StreamEvidence
     from increstore.protocol.ready import ApplyBatch
     from increstore.simulation.disk import Frame
-    from increstore.simulation.model import Key, Row
+    from increstore.simulation.model import Key, Row, Value
     from increstore.simulation.workload import Workload
 
-RESET, ERASE = 1, 2
+RESET = 1
+ERASE = 2
 
 
 class SimulatedStore:
@@ -40,8 +41,8 @@ class SimulatedStore:
         self.streams: dict[str, tuple[int, int, list[Frame]]] = {}
         """Live streams by source: (incremental, attempt, batch frames in order)."""
         self.finalized: tuple[int, int] | None = None
-        self.values: dict[Key, Row] = {}
-        """The rows after the sealed incrementals."""
+        self.values: dict[Key, Mapping[str, Value]] = {}
+        """The rows after the sealed incrementals, to be read only: they may be the chain's own."""
 
     def apply(self, frame: Frame) -> None:
         """Count one durable frame."""
@@ -84,15 +85,17 @@ class SimulatedStore:
         self.streams.clear()
 
     def _fold(self, payload: bytes) -> None:
-        values = self.values
+        values, nulls = self.values, self._nulls
         for key, operation, columns in self._decode(payload):
             if operation == ERASE:
                 values.pop(key, None)
                 continue
-            row = values.get(key)
-            if row is None or operation == RESET:
-                row = self._nulls
-            values[key] = {**row, **columns}
+            if len(columns) < len(nulls):
+                row = values.get(key)
+                if row is None or operation == RESET:
+                    row = nulls
+                columns = {**row, **columns}
+            values[key] = columns
 
 
 def batch_frame(batch: ApplyBatch) -> Frame:

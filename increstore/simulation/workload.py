@@ -22,8 +22,9 @@ import xxhash
 
 from increstore.protocol.ready import Batch
 from increstore.protocol.topology import TableTopology, Topology, source_name, target_name
+from increstore.simulation.digest import state_digest
 from increstore.simulation.history import CACHED_MAX, generate
-from increstore.simulation.model import Change, Key, Model, TableHistory, state_digest
+from increstore.simulation.model import Change, Key, Model, TableHistory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from increstore.simulation.digest import state_digest
 from increstore.simulation.model import (
     ERASE,
     RESET,
@@ -12,7 +13,6 @@ from increstore.simulation.model import (
     Model,
     TableHistory,
     apply,
-    state_digest,
 )
 
 COLUMNS = ("a", "b", "c")

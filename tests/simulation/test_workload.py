@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from increstore.protocol.topology import table_of
 from increstore.scenario.model import WorkloadSpec
 from increstore.scenario.nodes import table_names
+from increstore.simulation.digest import state_digest
 from increstore.simulation.history import generate
-from increstore.simulation.model import ERASE, RESET, UPSERT, state_digest
+from increstore.simulation.model import ERASE, RESET, UPSERT
 from increstore.simulation.workload import build
 
 from .builders import CHAINS, any_spec, shards
