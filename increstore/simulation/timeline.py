@@ -1,27 +1,30 @@
-"""The heap of moments, and the hash of what happened in them."""
+"""The heap of moments: what happens in a world, one after the other.
+
+Where it is compiled, `timeline_compiled` takes the place of this module: whatever changes here
+changes there.
+"""
 
 from __future__ import annotations
 
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-import xxhash
+from increstore.simulation.trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class Timeline:
-    """Moments in order; `now` is that of the one being played, in nanoseconds since the start."""
+class Timeline(Trace):
+    """Moments in order; `now` is that of the one being played."""
 
     def __init__(self, stops_at: int) -> None:
-        self.now = 0
+        super().__init__()
         self.stops_at = stops_at
         """Nothing is played after this moment, unless `is_over` says that it must go on."""
         self._heap: list[tuple[Any, ...]] = []
         """(moment, tie, ticket, act, arg) of each."""
         self._ticket = 0
-        self._hash = xxhash.xxh3_64()
 
     def at(self, moment: int, tie: int, act: Callable[[Any], None], arg: object) -> None:
         """Have `act(arg)` happen; among equal moments the smaller tie, then the first asked."""
@@ -43,6 +46,10 @@ class Timeline:
         """Asked when no moment is left, or none before `stops_at`."""
         return True
 
+    def forget(self) -> None:
+        """Nothing is played any more."""
+        self._heap.clear()
+
     @property
     def moments(self) -> int:
         """Moments played so far, with the one being played."""
@@ -52,15 +59,3 @@ class Timeline:
     def next_at(self) -> int | None:
         """The time of the next moment; None when there is none."""
         return self._heap[0][0] if self._heap else None
-
-    @property
-    def digest(self) -> str:
-        """The hash of everything traced, in order: equal runs have equal digests."""
-        return str(self._hash.hexdigest())
-
-    def trace(self, happened: bytes) -> None:
-        """Add to the digest that this happened now."""
-        self._hash.update(self.now.to_bytes(8, "little") + happened)
-
-    def trace_text(self, happened: str) -> None:
-        self.trace(happened.encode())

@@ -124,10 +124,11 @@ class World(Timeline):
     def close(self) -> None:
         """Let go of everything: nobody has to look for the circles that a run leaves behind."""
         self.judge.close()
-        self._heap.clear()
+        self.forget()
         self.nodes.clear()
         self.targets.clear()
         self.other_coordinators.clear()
+        self.network.close()
         del self.coordinator, self.journal, self.network
 
     def begin(self) -> None:
@@ -153,10 +154,10 @@ class World(Timeline):
         """Nothing is left to play, or time is up: the judge looks whether the restore has ended."""
         if self.state is not None:
             return True
-        if not self._heap:
+        if self.next_at is None:
             self.judge.deadlocked(self.now, self.explain())
             return True
-        self.now = self._heap[0][0]
+        self.now = self.next_at
         self.judge.overdue(self.now, self.explain())
         return False
 
