@@ -19,6 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _hash: Final = xxhash.xxh3_64_intdigest
+_hash_bytes: Final = xxhash.xxh3_64_digest
+"""The same number, the highest byte first."""
+
+
+class Purpose:
+    """What is drawn for again and again: the label without its number, and how often it was."""
+
+    __slots__ = ("label", "number")
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.number = 0
+
+    def next_label(self) -> str:
+        """That of the next draw."""
+        self.number += 1
+        return self.label + str(self.number)
 
 
 class Draws:
@@ -51,8 +68,8 @@ class Draws:
     def latency_and_tie(self, label: str) -> tuple[int, int]:
         """16 bits for a duration and 8 for the order at one instant, as two draws of their own."""
         if self._tape is None:
-            word = _hash(label.encode(), self.seed)
-            latency, tie = word & 0xFFFF, word >> 56
+            word: bytes = _hash_bytes(label.encode(), self.seed)
+            latency, tie = word[6] << 8 | word[7], word[0]
             if not self.is_recording:
                 return latency, tie
         else:

@@ -13,7 +13,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from increstore.errors import RemoteProtocolError
@@ -78,8 +77,9 @@ class Network:
 
     __slots__ = (
         "_ambient", "_is_quiet", "_is_stream", "_latency_low", "_latency_width", "_links",
-        "_troubles", "_world", "delivered", "held",
+        "_take_in", "_troubles", "_world", "delivered", "held",
     )  # fmt: skip
+    __deletable__ = ("_take_in",)
 
     def __init__(self, world: World) -> None:
         ambient = world.ambient
@@ -91,29 +91,32 @@ class Network:
         self._troubles = ambient.troubles_messages
         self._is_quiet = not self._troubles and world.strikes_kept is None
         """Whether only a fault of the scenario can do something to a message."""
-        self._links: dict[tuple[str, str], Link] = {}
-        """Every link that was ever used, by sender and receiver."""
+        self._links: dict[str, dict[str, Link]] = {}
+        """Every link that was ever used, by receiver and sender."""
+        self._take_in = self._arrive  # Bound once, and not for every message.
         self.held: dict[str, list[tuple[Link, bytes, Payload | None]]] = {}
         """Messages that a fault keeps until it ends, by fault."""
         self.delivered = 0
 
+    def close(self) -> None:
+        """Nothing is sent or arrives any more: what refers to itself lets go."""
+        del self._take_in
+
     # --- Sending.
 
     def send(self, sender: str, receiver: str, message: Message) -> None:
-        world, link = self._world, self._links.get((sender, receiver))
-        if link is None:
-            link = self._link(sender, receiver)
+        world, link = self._world, self._link(sender, receiver)
         lane = link.lane_of(type(message))
         lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
-        drawn, tie = world.draws.latency_and_tie(f"{lane.label}{number}")
+        drawn, tie = world.draws.latency_and_tie(lane.label + str(number))
         latency = self._latency_low + (drawn * self._latency_width >> 16)
         if self._is_quiet and not world.director.has_message_faults:
             if self._is_stream:
                 self._travel(link, header, payload, latency, tie)
             else:
                 arrival = (link, link.epoch, link.resets, header, payload)
-                world.at(world.now + latency, tie, self._arrive, arrival)
+                world.at(world.now + latency, tie, self._take_in, arrival)
             return
         if world.director.has_message_faults:
             fate = world.director.fate(world.now, sender, receiver, message)
@@ -130,7 +133,13 @@ class Network:
 
     def _link(self, sender: str, receiver: str) -> Link:
         """The link between the two, made when it is first used."""
-        return self._links.setdefault((sender, receiver), Link(sender, receiver))
+        links = self._links.get(receiver)
+        if links is None:
+            links = self._links[receiver] = {}
+        link = links.get(sender)
+        if link is None:
+            link = links[sender] = Link(sender, receiver)
+        return link
 
     def _send_troubled(
         self, link: Link, lane: Lane, header: bytes, payload: Payload | None, latency: int, tie: int
@@ -212,9 +221,8 @@ class Network:
     def renew(self, receiver: str) -> None:
         """The process of this node has ended or begun: a stream to the one before ends with it."""
         if self._is_stream:
-            for link in self._links.values():
-                if link.receiver == receiver:
-                    link.epoch += 1
+            for link in self._links.get(receiver, {}).values():
+                link.epoch += 1
 
     def _lost(self, header: bytes, payload: Payload | None, why: str) -> None:
         """Tell a journal that wants to know of each message."""
@@ -243,7 +251,7 @@ class Network:
             if arrival <= link.last_arrival:
                 arrival = link.last_arrival + 1
             link.last_arrival = arrival
-        world.at(arrival, tie, self._arrive, (link, link.epoch, link.resets, header, payload))
+        world.at(arrival, tie, self._take_in, (link, link.epoch, link.resets, header, payload))
 
     def _travel_damaged(
         self,
@@ -274,7 +282,7 @@ class Network:
         self.delivered += 1
         world = self._world
         world.trace(header)
-        receiver, event = _read(header, payload)  # type: ignore[arg-type] # Payloads are bytes here.
+        receiver, event = _read(header, payload)
         node = world.nodes[receiver]
         if world.other_coordinators and receiver == COORDINATOR:
             world.deliver_to_coordinators(event)
@@ -292,12 +300,19 @@ class Network:
         self.reset(link.sender, link.receiver)
 
 
-@lru_cache(FRAMES_KEPT_MAX)
+_FRAMES_READ: dict[tuple[bytes, Payload | None], tuple[str, Received]] = {}
+
+
 def _read(header: bytes, payload: Payload | None) -> tuple[str, Received]:
     """Whom these bytes are for, and what they tell. They always tell the same, in every run, and
     nobody can change a message, so a frame that was read before is not read again."""
-    sender, receiver, message = decode(header, payload)
-    return receiver, Received(sender, message)
+    found = _FRAMES_READ.get((header, payload))
+    if found is None:
+        if len(_FRAMES_READ) >= FRAMES_KEPT_MAX:
+            _FRAMES_READ.clear()
+        sender, receiver, message = decode(header, payload)
+        found = _FRAMES_READ[header, payload] = (receiver, Received(sender, message))
+    return found
 
 
 def _is_taken(frame: bytearray) -> bool:

@@ -20,6 +20,7 @@ from increstore.runtime.narrate import (
     narrate_messages,
     narrate_records,
 )
+from increstore.simulation.draws import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 _MILLION = 1_000_000
 _LOOP = (
-    "handle", "give_later", "appended", "delay", "clock", "_resume_work", "_give", "_drain",
+    "handle", "give_later", "appended", "delay", "draw", "clock", "_resume_work", "_give", "_drain",
     "_step", "_carry_out", "_is_cut_off_sending", "_arm", "_wake",
 )  # fmt: skip
 """The methods that run for every event."""
@@ -83,7 +84,7 @@ class SimulatedNode(ABC):
         self._has_drifted = False
         self._drift_ppm = 0
         self._drift_since = (0, 0)
-        self._counts: dict[str, int] = {}
+        self._purposes: dict[str, Purpose] = {}
 
     # --- What each role adds.
 
@@ -327,11 +328,12 @@ class SimulatedNode(ABC):
 
     def delay(self, purpose: str, span: Span) -> int:
         """How long the n-th thing of this purpose takes."""
-        number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
-        drawn = self.world.draws.draw(f"{self.name} {purpose} {number}", 1 << 16)
+        drawn = self.draw(purpose, 1 << 16)
         return span.low + (drawn * (span.width + 1) >> 16)
 
     def draw(self, purpose: str, bound: int) -> int:
         """The n-th draw of this purpose."""
-        number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
-        return self.world.draws.draw(f"{self.name} {purpose} {number}", bound)
+        drawn = self._purposes.get(purpose)
+        if drawn is None:
+            drawn = self._purposes[purpose] = Purpose(f"{self.name} {purpose} ")
+        return self.world.draws.draw(drawn.next_label(), bound)

@@ -40,6 +40,15 @@ def test_the_values_of_today_are_those_of_every_version():
     ]
 
 
+def test_latencies_and_ties_of_today_are_those_of_every_version():
+    """Golden, as above: the lowest 16 bits of the hash, and its highest 8."""
+    draws = Draws(1310)
+
+    drawn = [draws.latency_and_tie(f"net s0>t1 ApplyChanges {n}") for n in range(3)]
+
+    assert drawn == [(63352, 78), (63265, 155), (31343, 67)]
+
+
 def test_a_tape_gives_back_what_was_recorded_and_nothing_else():
     recording = Draws(3, record=True)
     drawn = [recording.draw(f"d {n}", 4) for n in range(40)]
