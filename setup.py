@@ -54,7 +54,7 @@ def extensions() -> list[Any]:
     profile = PROFILES[os.environ.get("INCRESTORE_PROFILE", "")]
     for extension in made:
         # Calls between the modules need not go through the table of what others may replace.
-        extension.extra_compile_args += ["-fvisibility=hidden", *profile]
+        extension.extra_compile_args += ["-fvisibility=hidden", "-fno-plt", *profile]
         extension.extra_link_args += profile
     return list(made)
 
