@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from itertools import accumulate
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from increstore.judging.chains import CHAINS
 from increstore.judging.completion import Completion
 from increstore.judging.coordinator import CoordinatorHistory
 from increstore.judging.data import Data
@@ -51,37 +49,20 @@ def violation_of(identity: str, says: str, now: int, node: str) -> InvariantViol
     return InvariantViolated(title, says, now, node)
 
 
-class Roster(NamedTuple):
-    """Who judges what: method n of monitor n for invariant n. `places[m]` are the methods that are
-    called for observation m, in the order of the monitors."""
-
-    identities: tuple[str, ...]
-    monitors: tuple[type[Monitor], ...]
-    methods: tuple[Callable[..., None], ...]
-    observations: tuple[str, ...]
-    places: tuple[slice, ...]
+Law = tuple[str, "type[Monitor]", "Callable[..., None]"]
+"""(invariant, monitor, method of it)."""
 
 
 @cache
-def roster(only: tuple[str, ...] | None = None, chained: bool = False) -> Roster:
-    """Of all invariants, or of these only: worked out once, as every simulated run has a judge.
-
-    `chained` leaves out the observations that `CHAINS` has.
-    """
-    found: dict[str, list[tuple[str, type[Monitor], Callable[..., None]]]] = {}
+def laws_by_observation(only: tuple[str, ...] | None = None) -> dict[str, tuple[Law, ...]]:
+    """What judges each observation, in the order of the monitors: of all invariants, or of these
+    only. Worked out once, as every simulated run has a judge; to be read only."""
+    found: dict[str, tuple[Law, ...]] = {}
     for monitor in MONITORS:
         for identity, observation, check in monitor.checks():
-            if (only is None or identity in only) and not (chained and observation in CHAINS):
-                found.setdefault(observation, []).append((identity, monitor, check))
-    ends = list(accumulate(map(len, found.values()), initial=0))
-    laws = [law for those in found.values() for law in those]
-    return Roster(
-        tuple(identity for identity, _, _ in laws),
-        tuple(monitor for _, monitor, _ in laws),
-        tuple(check for _, _, check in laws),
-        tuple(found),
-        tuple(map(slice, ends, ends[1:])),
-    )
+            if only is None or identity in only:
+                found[observation] = (*found.get(observation, ()), (identity, monitor, check))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
-from increstore.judging.catalogue import MONITORS, roster
+from increstore.judging.catalogue import MONITORS, laws_by_observation
 from increstore.judging.chains import CHAINS
 from increstore.judging.config import JudgeConfig
 from increstore.judging.dispatch import receipts, sendings
@@ -58,7 +58,14 @@ class Judge(Observer):
         self.truth = Truth(topology, self.config.scans_in_flight)
         self.counts: dict[str, int] = {}
         """How often each invariant was judged, by id; empty unless it is counting."""
-        self._checks: dict[str, Checks] = self._gather(only, counting)
+        self._laws = laws_by_observation(None if only is None else tuple(only))
+        self._monitors = {kind: kind(self.truth, self.config) for kind in MONITORS}
+        self._is_chained = only is None and not counting
+        if counting:
+            laws = [law for those in self._laws.values() for law in those]
+            self.counts = {identity: 0 for identity, _, _ in laws}
+        self._checks: dict[str, Checks] = {}
+        """What judges an observation that was asked for."""
         self.sendings = sendings(self.truth, self._checks_of)
         self.receipts = receipts(self.truth, self._checks_of)
         self._recorded: dict[type, Checks] = {}
@@ -71,21 +78,6 @@ class Judge(Observer):
             self._stepped_by[PageRead] = self._checks_of("stepped PageRead")
         self._read = self._checks_of("scan_read")
 
-    def _gather(self, only: Sequence[str] | None, counting: bool) -> dict[str, Checks]:
-        monitors = {kind: kind(self.truth, self.config) for kind in MONITORS}
-        is_chained = only is None and not counting
-        who = roster(None if only is None else tuple(only), is_chained)
-        checks: Checks = tuple(
-            map(MethodType, who.methods, map(monitors.__getitem__, who.monitors))
-        )
-        if counting:
-            self.counts = dict.fromkeys(who.identities, 0)
-            checks = tuple(map(self._counting, who.identities, checks))
-        found = dict(zip(who.observations, map(checks.__getitem__, who.places), strict=True))
-        for observation, chain in CHAINS.items() if is_chained else ():
-            found[observation] = (chain(monitors),)
-        return found
-
     def _counting(self, identity: str, check: Check) -> Check:
         def counted(*told: Any) -> None:
             self.counts[identity] += 1
@@ -94,7 +86,20 @@ class Judge(Observer):
         return counted
 
     def _checks_of(self, observation: str) -> Checks:
-        return self._checks.get(observation, ())
+        """What judges this observation, made when it is first asked for."""
+        checks = self._checks.get(observation)
+        if checks is None:
+            checks = self._checks[observation] = self._make_checks(observation)
+        return checks
+
+    def _make_checks(self, observation: str) -> Checks:
+        if self._is_chained and observation in CHAINS:
+            return (CHAINS[observation](self._monitors),)
+        checks = []
+        for identity, monitor, law in self._laws.get(observation, ()):
+            check = MethodType(law, self._monitors[monitor])
+            checks.append(self._counting(identity, check) if self.counts else check)
+        return tuple(checks)
 
     # --- Lives.
 

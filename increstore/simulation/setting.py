@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from increstore.judging.config import JudgeConfig
 from increstore.protocol.policy import CoordinatorConfig
 from increstore.protocol.source_scan import SourceConfig
 from increstore.scenario.director import CompiledScenario, compile_scenario
@@ -30,7 +31,8 @@ class Setting:
     fingerprint: str
     resume_after_ns: int | None
     resumes_max: int
-    page_bytes_max: int
+    judged: JudgeConfig
+    """The bounds that the judge of each run holds it to."""
 
     def compiled_for(self, settled: Scenario) -> CompiledScenario:
         """The compiled faults of a settled scenario: ours, unless chance has left some out."""
@@ -43,16 +45,23 @@ def prepare_setting(scenario: Scenario) -> Setting:
     """Generate the chain and compile the faults; quick when the same chain was made before."""
     cluster, policy = scenario.cluster, scenario.policy
     workload = build(scenario.workload, cluster.sources, cluster.targets)
+    config, sources = coordinator_config(scenario), source_config(policy)
     return Setting(
         scenario=scenario,
         workload=workload,
         compiled=compile_scenario(scenario),
-        config=coordinator_config(scenario),
-        source_config=source_config(policy),
+        config=config,
+        source_config=sources,
         fingerprint=FINGERPRINT,
         resume_after_ns=policy.resume_after,
         resumes_max=policy.resumes_max,
-        page_bytes_max=workload.page_bytes_max,
+        judged=JudgeConfig.of(
+            config,
+            sources,
+            oracle=workload.model,
+            page_bytes_max=workload.page_bytes_max,
+            progress_within_ns=scenario.expect.within,
+        ),
     )
 
 
