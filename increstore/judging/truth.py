@@ -45,6 +45,8 @@ class Truth:
         for table in topology.tables:
             self.sources.update((name, Source(name, table)) for name in table.sources)
             self.targets.update((name, Target(name, table)) for name in table.targets)
+        self._spoken_of: dict[str, dict[str, Stream]] = {name: {} for name in self.targets}
+        """By target and source, the stream that was asked for last: nearly always the next one."""
         self.histories: dict[str, History] = {COORDINATOR: History(COORDINATOR, topology)}
         self.by_generation: dict[int, History] = {}
         """Whose history a message of this generation rests on."""
@@ -106,9 +108,21 @@ class Truth:
 
     def stream(self, target: str, scan: ScanId) -> Stream | None:
         """The stream, made when it is first spoken of; None when it cannot be of this restore."""
-        at = self.targets.get(target)
-        if at is None or scan.restore != self.restore:
+        spoken_of = self._spoken_of.get(target)
+        if spoken_of is None or scan.restore != self.restore:
             return None
+        stream = spoken_of.get(scan.source)
+        if (
+            stream is None
+            or stream.incremental != scan.incremental
+            or stream.attempt != scan.attempt
+        ):
+            stream = self._find_stream(self.targets[target], scan)
+            if stream is not None:
+                spoken_of[scan.source] = stream
+        return stream
+
+    def _find_stream(self, at: Target, scan: ScanId) -> Stream | None:
         stream = at.streams.get((scan.source, scan.incremental, scan.attempt))
         if stream is not None:
             return stream
