@@ -47,6 +47,8 @@ LEFT_OUT = frozenset(
         "judging/journal_words.py", "judging/page.py", "judging/planless.py",
     }
 )  # fmt: skip
+IN_PLACE_OF = {"simulation/timeline.py": "simulation/timeline_compiled.py"}
+"""Modules of which there is another one that compiles to quicker code."""
 WRITTEN_OUT = (
     "protocol/messages.py", "protocol/ready.py", "protocol/records.py", "protocol/target_state.py",
     "simulation/workload.py",
@@ -78,7 +80,8 @@ def write_sources(package: Path, into: Path) -> list[Path]:
     shutil.rmtree(into, ignore_errors=True)
     copy = into / package.name
     shutil.copytree(package, copy, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    (copy / "simulation" / "timeline_compiled.py").replace(copy / "simulation" / "timeline.py")
+    for name, better in IN_PLACE_OF.items():
+        (copy / better).replace(copy / name)
     for name in WRITTEN_OUT:
         source = (copy / name).read_text(encoding="utf-8")
         (copy / name).write_text(written_out(source), encoding="utf-8")
@@ -105,16 +108,22 @@ def written_out(source: str) -> str:
         if isinstance(cls, ast.ClassDef) and _is_value(cls):
             completed.append(_completion(cls))
             _write_out(cls)
-    imports = (
-        "from typing import TYPE_CHECKING, final\n"
-        "from increstore.protocol.frozen import complete\n"
-        "if TYPE_CHECKING:\n    from mypy_extensions import mypyc_attr\n"
-    )
     after_future = next(
         place for place, line in enumerate(module.body) if isinstance(line, ast.ImportFrom)
     )
-    module.body[after_future + 1 : after_future + 1] = ast.parse(imports).body
+    module.body[after_future + 1 : after_future + 1] = ast.parse(_VALUE_IMPORTS).body
     return ast.unparse(module) + "\n" + "".join(completed)
+
+
+# mypy_extensions comes with mypy; once it is compiled, nobody asks for it any more.
+_VALUE_IMPORTS = """
+from typing import final
+from increstore.protocol.frozen import complete
+try:
+    from mypy_extensions import mypyc_attr
+except ImportError:
+    pass
+"""
 
 
 def made_final(source: str) -> str:
@@ -144,16 +153,22 @@ def undecorated(source: str) -> str:
 
 
 def written_chains() -> str:
-    """A class for each observation that several laws judge, for `judging/chains`."""
+    """A class for each observation that several laws judge, for `judging/chains`; of messages, that
+    any judges."""
     from increstore.judging.catalogue import MONITORS
+    from increstore.judging.dispatch import RECEIVED, SENT
 
     judges: dict[str, list[tuple[str, Any]]] = {}
     for monitor in MONITORS:
         for _, observation, law in monitor.checks():
             judges.setdefault(observation, []).append((monitor.__name__, law))
-    chained = [(told, laws) for told, laws in judges.items() if len(laws) > 1]
+    tellings = [each for each in (*SENT, *RECEIVED) if each[1] in judges]
+    tells = [_tell(*each, judges.pop(each[1])) for each in tellings]
+    chains = [_chain(told, laws) for told, laws in judges.items() if len(laws) > 1]
+    takers = {tell.__name__ for _, _, tell in tellings}
     imports = [f"from {monitor.__module__} import {monitor.__name__}" for monitor in MONITORS]
-    return "\n".join([_CHAIN_IMPORTS, *imports, *(_chain(*each) for each in chained)]) + "\n"
+    imports += [f"from increstore.judging.dispatch import {taker}" for taker in sorted(takers)]
+    return "\n".join([_CHAIN_IMPORTS, *imports, *chains, *tells]) + "\n"
 
 
 _CHAIN_IMPORTS = """
@@ -162,6 +177,7 @@ from typing import Any, cast, final
 from increstore.judging.history import History
 from increstore.judging.monitor import Monitor
 from increstore.judging.streams import Source, Stream, Target
+from increstore.judging.truth import Truth
 from increstore.protocol.messages import *
 from increstore.protocol.ready import Batch
 from increstore.protocol.records import *
@@ -171,25 +187,57 @@ from increstore.protocol.target_state import TargetState
 
 def _chain(observation: str, laws: list[tuple[str, Any]]) -> str:
     """The class that calls these laws, each (its monitor, the method)."""
-    monitors = sorted({monitor for monitor, _ in laws})
     parameters = _parameters(observation, [law for _, law in laws])
     name = observation.replace("*", "Anything").title().replace(" ", "") + "Chain"
+    told = ", ".join(f"{name}: {kind}" for name, kind in parameters.items())
     return "\n".join(
         [
             "@final",
             f"class {name}:",
             "    def __init__(self, monitors: Mapping[type[Monitor], Monitor]) -> None:",
-            *(f"        self.{m} = cast({m}, monitors[{m}])" for m in monitors),
-            "    def __call__(self, now: int, "
-            + ", ".join(f"{name}: {kind}" for name, kind in parameters.items())
-            + ") -> None:",
-            *(
-                f"        self.{monitor}.{law.__name__}(now, {', '.join(parameters)})"
-                for monitor, law in laws
-            ),
+            *_monitors_kept(laws),
+            f"    def __call__(self, now: int, {told}) -> None:",
+            *_laws_called(laws, list(parameters)),
             f"CHAINS[{observation!r}] = {name}",
         ]
     )
+
+
+def _tell(kind: type, observation: str, tell: Any, laws: list[tuple[str, Any]]) -> str:
+    """The class that takes in this kind of message as `tell` does, after these laws."""
+    name = observation.title().replace(" ", "") + "Tell"
+    parameters = list(inspect.signature(tell.take).parameters.values())[1:-1]
+    declared = ", ".join(f"{parameter.name}: {parameter.annotation}" for parameter in parameters)
+    names = [*(parameter.name for parameter in parameters), "message"]
+    return "\n".join(
+        [
+            "@final",
+            f"class {name}({tell.__name__}):",
+            "    def __init__(",
+            "        self, truth: Truth, checks_of: Any, monitors: Mapping[type[Monitor], Monitor]",
+            "    ) -> None:",
+            "        super().__init__(truth, (), checks_of)",
+            *_monitors_kept(laws),
+            f"    def take(self, {declared}, message: Any) -> None:",
+            f"        told = cast({kind.__name__}, message)",
+            *_laws_called(laws, [*names[1:-1], "told"]),
+            f"        super().take({', '.join(names)})",
+            f"TELLS[{observation!r}] = {name}",
+        ]
+    )
+
+
+def _monitors_kept(laws: list[tuple[str, Any]]) -> list[str]:
+    monitors = sorted({monitor for monitor, _ in laws})
+    return [
+        f"        self.{monitor} = cast({monitor}, monitors[{monitor}])" for monitor in monitors
+    ]
+
+
+def _laws_called(laws: list[tuple[str, Any]], told: list[str]) -> list[str]:
+    return [
+        f"        self.{monitor}.{law.__name__}(now, {', '.join(told)})" for monitor, law in laws
+    ]
 
 
 def _parameters(observation: str, laws: list[Any]) -> dict[str, str]:
@@ -200,7 +248,7 @@ def _parameters(observation: str, laws: list[Any]) -> dict[str, str]:
         for place, each in enumerate(zip(*told, strict=True))
     }
     kind, _, of_what = observation.partition(" ")
-    if kind in ("sent", "received", "recorded") and of_what != "*":
+    if kind == "recorded" and of_what != "*":
         found[list(found)[-1]] = of_what
     return found
 

@@ -1,319 +1,289 @@
 """From an observation to the checks that judge it: one lookup by type, then plain calls.
 
-Each `tell_..` makes the function for one kind of message: it finds what the checks need (a stream,
-a shard, a history) once, calls them, and takes the fact in. They are made once for each judge.
+There is a class for each way to take in a message. It finds what the checks need (a stream, a
+shard, a history) once, calls them, and takes the fact in: `take` comes after all of them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from increstore.judging.history import CANCELLED, COMPLETED, FAILED
+from increstore.judging.observer import Tell
 from increstore.protocol import messages as m
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from increstore.judging.history import History
     from increstore.judging.streams import Source, Stream, Target
     from increstore.judging.truth import Truth
 
-    Tell: TypeAlias = Callable[[int, str, str, Any], None]
     Checks: TypeAlias = tuple[Callable[..., None], ...]
     ChecksOf: TypeAlias = Callable[[str], Checks]
     Order: TypeAlias = m.StartScan | m.SealIncremental | m.Finalize | m.CancelRestore
+    ToTarget: TypeAlias = m.OpenStream | m.ApplyChanges
+    Watermark: TypeAlias = m.StreamOpened | m.ChangesApplied
+    OfScan: TypeAlias = m.CompletionNotification | m.ScanProgress
+    ForTarget: TypeAlias = m.SealIncremental | m.Finalize
+    OfTarget: TypeAlias = m.IncrementalSealed | m.Finalized
 
 _HAS_ENDED = (FAILED, CANCELLED, COMPLETED)
 _NEVER_SCANS = (m.Reason.UNKNOWN_RESTORE, m.Reason.UNKNOWN_SHARD)
 
 
-def sendings(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
-    """What to call for each kind of message that is sent."""
-    return {
-        m.StartScan: _asked(truth, checks_of, "StartScan"),
-        m.SealIncremental: _asked(truth, checks_of, "SealIncremental"),
-        m.Finalize: _asked(truth, checks_of, "Finalize"),
-        m.CancelRestore: _asked(truth, checks_of, "CancelRestore"),
-        m.OpenStream: _sent_by_source(truth, checks_of("sent OpenStream"), _ask_for_watermark),
-        m.ApplyChanges: _sent_by_source(truth, checks_of("sent ApplyChanges"), _send_batch),
-        m.StreamOpened: _answered_by_target(truth, checks_of("sent StreamOpened")),
-        m.ChangesApplied: _answered_by_target(truth, checks_of("sent ChangesApplied")),
-        m.CompletionNotification: _told_by_source(
-            truth, checks_of("sent CompletionNotification"), _report
-        ),
-        m.ScanProgress: _told_by_source(truth, checks_of("sent ScanProgress"), _sample),
-        m.IncrementalSealed: _told_by_target(truth, checks_of("sent IncrementalSealed"), _say),
-        m.Finalized: _told_by_target(truth, checks_of("sent Finalized"), _say),
-        m.Refused: _ignored,
-    }
+class Judged(Tell):
+    """One kind of message, sent or received. Nothing is judged of those that are left as here.
 
+    `checks_of` finds the checks of another observation that may come of it.
+    """
 
-def receipts(truth: Truth, checks_of: ChecksOf) -> dict[type, Tell]:
-    """What to call for each kind of message that is received."""
-    return {
-        m.StartScan: _heard_by_source(truth, checks_of("received StartScan")),
-        m.SealIncremental: _heard_by_target(truth, checks_of("received SealIncremental"), _seal),
-        m.Finalize: _heard_by_target(truth, checks_of("received Finalize"), _finalize),
-        m.CancelRestore: _stopped(truth),
-        m.OpenStream: _heard_on_stream(truth, checks_of("received OpenStream"), _opened),
-        m.ApplyChanges: _heard_on_stream(truth, checks_of("received ApplyChanges"), _admit),
-        m.StreamOpened: _answered(truth, checks_of("received StreamOpened")),
-        m.ChangesApplied: _answered(truth, checks_of("received ChangesApplied")),
-        m.CompletionNotification: _reported(truth, checks_of("received CompletionNotification")),
-        m.ScanProgress: _ignored,
-        m.IncrementalSealed: _told_by_target(
-            truth, checks_of("received IncrementalSealed"), _hear_seal
-        ),
-        m.Finalized: _told_by_target(truth, checks_of("received Finalized"), _hear_final_rows),
-        m.Refused: _refused(truth),
-    }
-
-
-def _ignored(now: int, sender: str, receiver: str, message: Any) -> None:
-    """Nothing is judged of it."""
+    def __init__(self, truth: Truth, checks: Checks, checks_of: ChecksOf) -> None:
+        self.truth = truth
+        self.checks = checks
 
 
 # --- What a coordinator sends.
 
 
-def _asked(truth: Truth, checks_of: ChecksOf, kind: str) -> Tell:
-    checks, objections = checks_of(f"sent {kind}"), checks_of("sent under no generation")
+class Asked(Judged):
+    """A question."""
 
-    def tell(now: int, sender: str, receiver: str, message: Order) -> None:
+    def __init__(self, truth: Truth, checks: Checks, checks_of: ChecksOf) -> None:
+        super().__init__(truth, checks, checks_of)
+        self.objections = checks_of("sent under no generation")
+
+    def tell(self, now: int, sender: str, receiver: str, message: Order) -> None:
         asked = message.scan if isinstance(message, m.StartScan) else message
-        if truth.restore != asked.restore:
+        if self.truth.restore != asked.restore:
             return
-        history = truth.by_generation.get(message.generation)
+        history = self.truth.by_generation.get(message.generation)
         if history is None:
-            for object_to in objections:
+            for object_to in self.objections:
                 object_to(now, receiver, message)
             return
-        for check in checks:
+        for check in self.checks:
             check(now, history, receiver, message)
-        if isinstance(message, m.CancelRestore):
-            history.untold.pop(receiver, None)
-        else:
-            history.ask(now, receiver, message)
-            truth.say(message, receiver)
+        self.take(now, history, receiver, message)
 
-    return tell
+    def take(self, now: int, history: History, receiver: str, message: Order) -> None:
+        assert not isinstance(message, m.CancelRestore)
+        history.ask(now, receiver, message)
+        self.truth.say(message, receiver)
+
+
+class ToldToStop(Asked):
+    def take(self, now: int, history: History, receiver: str, message: Order) -> None:
+        history.untold.pop(receiver, None)
 
 
 # --- What shards send.
 
 
-def _sent_by_source(truth: Truth, checks: Checks, take: Callable[[int, Stream, Any], None]) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.OpenStream | m.ApplyChanges) -> None:
-        stream = truth.stream(receiver, message.scan)
+class SentBySource(Judged):
+    """What a source says on a stream."""
+
+    def tell(self, now: int, sender: str, receiver: str, message: ToTarget) -> None:
+        stream = self.truth.stream(receiver, message.scan)
         if stream is None or sender != message.scan.source:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, stream, message)
+        self.take(now, stream, message)
         stream.source.spoken = (message.generation, stream.incremental, stream.attempt)
-        take(now, stream, message)
 
-    return tell
-
-
-def _ask_for_watermark(now: int, stream: Stream, message: m.OpenStream) -> None:
-    stream.ask()
-    if not stream.asks:
-        stream.asks_since = now
-    stream.asks += 1
-    stream.opens[message.generation] = None
+    def take(self, now: int, stream: Stream, message: ToTarget) -> None:
+        """It asks for the watermark."""
+        stream.ask()
+        if not stream.asks:
+            stream.asks_since = now
+        stream.asks += 1
+        stream.opens[message.generation] = None
 
 
-def _send_batch(now: int, stream: Stream, message: m.ApplyChanges) -> None:
-    stream.ask()
-    stream.sent[message.order] = (message.rows, message.digest)
+class SentBatch(SentBySource):
+    def take(self, now: int, stream: Stream, message: ToTarget) -> None:
+        assert isinstance(message, m.ApplyChanges)
+        stream.ask()
+        stream.sent[message.order] = (message.rows, message.digest)
 
 
-def _answered_by_target(truth: Truth, checks: Checks) -> Tell:
-    def tell(
-        now: int, sender: str, receiver: str, message: m.StreamOpened | m.ChangesApplied
-    ) -> None:
-        stream = truth.stream(sender, message.scan)
+class AnsweredByTarget(Judged):
+    """What a target says on a stream."""
+
+    def tell(self, now: int, sender: str, receiver: str, message: Watermark) -> None:
+        stream = self.truth.stream(sender, message.scan)
         if stream is None:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, stream, message)
+        self.take(now, stream, message)
+
+    def take(self, now: int, stream: Stream, message: Watermark) -> None:
         stream.answers[message.generation, message.watermark] = None
 
-    return tell
 
+class ToldBySource(Judged):
+    """What a source tells its coordinator."""
 
-def _told_by_source(
-    truth: Truth, checks: Checks, take: Callable[[Truth, Source, Any], None]
-) -> Tell:
-    def tell(
-        now: int, sender: str, receiver: str, message: m.CompletionNotification | m.ScanProgress
-    ) -> None:
-        source = truth.sources.get(sender)
-        if source is None or message.scan.restore != truth.restore:
+    def tell(self, now: int, sender: str, receiver: str, message: OfScan) -> None:
+        source, scan = self.truth.sources.get(sender), message.scan
+        if source is None or scan.restore != self.truth.restore:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, source, message)
-        scan = message.scan
+        self.take(now, source, message)
         source.spoken = (message.generation, scan.incremental, scan.attempt)
-        take(truth, source, message)
 
-    return tell
-
-
-def _report(truth: Truth, source: Source, message: m.CompletionNotification) -> None:
-    scan = message.scan
-    source.reports[scan.incremental, scan.attempt] = message
-    truth.say(message)
+    def take(self, now: int, source: Source, message: OfScan) -> None:
+        """A sample is forgotten."""
 
 
-def _sample(truth: Truth, source: Source, message: m.ScanProgress) -> None:
-    """A sample is forgotten."""
+class Reported(ToldBySource):
+    def take(self, now: int, source: Source, message: OfScan) -> None:
+        assert isinstance(message, m.CompletionNotification)
+        source.reports[message.scan.incremental, message.scan.attempt] = message
+        self.truth.say(message)
 
 
-def _told_by_target(
-    truth: Truth, checks: Checks, take: Callable[[Truth, Target, Any], None]
-) -> Tell:
-    def tell(
-        now: int, sender: str, receiver: str, message: m.IncrementalSealed | m.Finalized
-    ) -> None:
-        target = truth.targets.get(sender)
-        if target is None or message.restore != truth.restore:
+class ToldByTarget(Judged):
+    """What a target tells its coordinator."""
+
+    def tell(self, now: int, sender: str, receiver: str, message: OfTarget) -> None:
+        target = self.truth.targets.get(sender)
+        if target is None or message.restore != self.truth.restore:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, target, message)
-        take(truth, target, message)
+        self.take(now, target, message)
 
-    return tell
-
-
-def _say(truth: Truth, target: Target, message: m.IncrementalSealed | m.Finalized) -> None:
-    truth.say(message, target.name)
+    def take(self, now: int, target: Target, message: OfTarget) -> None:
+        self.truth.say(message, target.name)
 
 
 # --- What shards receive.
 
 
-def _heard_by_source(truth: Truth, checks: Checks) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.StartScan) -> None:
-        source, scan = truth.sources.get(receiver), message.scan
-        if source is None or scan.restore != truth.restore or scan.source != receiver:
+class HeardBySource(Judged):
+    """A source is asked for a scan."""
+
+    def tell(self, now: int, sender: str, receiver: str, message: m.StartScan) -> None:
+        source, scan = self.truth.sources.get(receiver), message.scan
+        if source is None or scan.restore != self.truth.restore or scan.source != receiver:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, source, message)
+        self.take(now, source, message)
+
+    def take(self, now: int, source: Source, message: m.StartScan) -> None:
+        scan = message.scan
         if message.generation > source.generation:
             source.generation = message.generation
             if (scan.incremental, scan.attempt) < source.spoken[1:]:
                 source.stop()  # A newer coordinator is obeyed, however old its history is.
         source.asked[scan.incremental, scan.attempt] = None
 
-    return tell
 
+class HeardByTarget(Judged):
+    """A target is asked for final rows."""
 
-def _heard_by_target(truth: Truth, checks: Checks, take: Callable[[Target, Any], None]) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.SealIncremental | m.Finalize) -> None:
-        target = truth.targets.get(receiver)
-        if target is None or message.restore != truth.restore:
+    def tell(self, now: int, sender: str, receiver: str, message: ForTarget) -> None:
+        target = self.truth.targets.get(receiver)
+        if target is None or message.restore != self.truth.restore:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, target, message)
+        self.take(now, target, message)
+
+    def take(self, now: int, target: Target, message: ForTarget) -> None:
         if target.admits(message.generation):
-            take(target, message)
-
-    return tell
+            target.finalize_asked = True
 
 
-def _seal(target: Target, message: m.SealIncremental) -> None:
-    target.seal_asked[message.incremental] = message.sent
+class SealHeard(HeardByTarget):
+    def take(self, now: int, target: Target, message: ForTarget) -> None:
+        assert isinstance(message, m.SealIncremental)
+        if target.admits(message.generation):
+            target.seal_asked[message.incremental] = message.sent
 
 
-def _finalize(target: Target, _: m.Finalize) -> None:
-    target.finalize_asked = True
+class Stopped(Judged):
+    """A shard is told to stop."""
 
-
-def _stopped(truth: Truth) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.CancelRestore) -> None:
-        if message.restore != truth.restore:
+    def tell(self, now: int, sender: str, receiver: str, message: m.CancelRestore) -> None:
+        if message.restore != self.truth.restore:
             return
-        source, target = truth.sources.get(receiver), truth.targets.get(receiver)
+        source, target = self.truth.sources.get(receiver), self.truth.targets.get(receiver)
         if source is not None and 0 < source.generation <= message.generation:
             source.stop()
             source.cancelled = message.generation
         if target is not None and message.generation >= target.heard:
             target.cancelled = max(target.cancelled, message.generation)
 
-    return tell
 
+class HeardOnStream(Judged):
+    """A target hears a source; of a question only that its generation was heard counts."""
 
-def _heard_on_stream(truth: Truth, checks: Checks, take: Callable[[Stream, Any], None]) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.OpenStream | m.ApplyChanges) -> None:
-        stream = truth.stream(receiver, message.scan)
+    def tell(self, now: int, sender: str, receiver: str, message: ToTarget) -> None:
+        stream = self.truth.stream(receiver, message.scan)
         if stream is None or sender != message.scan.source:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, stream, message)
-        if stream.target.admits(message.generation):
-            take(stream, message)
+        self.take(now, stream, message)
 
-    return tell
-
-
-def _opened(stream: Stream, _: m.OpenStream) -> None:
-    """Only that its generation was heard counts."""
+    def take(self, now: int, stream: Stream, message: ToTarget) -> None:
+        stream.target.admits(message.generation)
 
 
-def _admit(stream: Stream, message: m.ApplyChanges) -> None:
-    if message.order > stream.end:
-        stream.admitted[message.order] = (message.rows, message.digest)
+class BatchHeard(HeardOnStream):
+    def take(self, now: int, stream: Stream, message: ToTarget) -> None:
+        assert isinstance(message, m.ApplyChanges)
+        if stream.target.admits(message.generation) and message.order > stream.end:
+            stream.admitted[message.order] = (message.rows, message.digest)
 
 
-def _answered(truth: Truth, checks: Checks) -> Tell:
-    def tell(
-        now: int, sender: str, receiver: str, message: m.StreamOpened | m.ChangesApplied
-    ) -> None:
-        stream = truth.stream(sender, message.scan)
-        if stream is None:
-            return
-        for check in checks:
-            check(now, stream, message)
+class AnswerHeard(AnsweredByTarget):
+    """A source hears a target."""
+
+    def take(self, now: int, stream: Stream, message: Watermark) -> None:
         stream.hear(message.watermark)
-
-    return tell
 
 
 # --- What a coordinator receives.
 
 
-def _reported(truth: Truth, checks: Checks) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.CompletionNotification) -> None:
-        source, scan = truth.sources.get(sender), message.scan
-        if source is None or scan.restore != truth.restore or scan.source != sender:
+class ReportHeard(Judged):
+    def tell(self, now: int, sender: str, receiver: str, message: m.CompletionNotification) -> None:
+        source, scan = self.truth.sources.get(sender), message.scan
+        if source is None or scan.restore != self.truth.restore or scan.source != sender:
             return
-        for check in checks:
+        for check in self.checks:
             check(now, source, message)
+        self.take(now, source, message)
+
+    def take(self, now: int, source: Source, message: m.CompletionNotification) -> None:
+        scan = message.scan
         key = (scan.source, scan.incremental, scan.attempt)
-        heard = truth.reports_heard.setdefault(key, [])
+        heard = self.truth.reports_heard.setdefault(key, [])
         if message not in heard:
             heard.append(message)
 
-    return tell
 
-
-def _refused(truth: Truth) -> Tell:
-    def tell(now: int, sender: str, receiver: str, message: m.Refused) -> None:
-        scan = message.scan
+class RefusalHeard(Judged):
+    def tell(self, now: int, sender: str, receiver: str, message: m.Refused) -> None:
+        truth, scan = self.truth, message.scan
         if message.restore != truth.restore and scan is None:
             return
         if message.reason is m.Reason.STALE_GENERATION:
             _learn_who_commands(truth, sender, receiver, message.generation)
         if scan is not None:
             if message.reason in _NEVER_SCANS and sender == scan.source:
-                key = (scan.source, scan.incremental, scan.attempt)
-                truth.refusals_heard[key] = None
+                truth.refusals_heard[scan.source, scan.incremental, scan.attempt] = None
             return
         for history in truth.histories.values():
             # It has answered; it is asked again when its patience allows.
             history.asked.pop(sender, None)
-
-    return tell
 
 
 def _learn_who_commands(truth: Truth, sender: str, receiver: str, generation: int) -> None:
@@ -327,9 +297,53 @@ def _learn_who_commands(truth: Truth, sender: str, receiver: str, generation: in
     truth.overtaken.setdefault(generation, sender)
 
 
-def _hear_seal(truth: Truth, target: Target, message: m.IncrementalSealed) -> None:
-    truth.seals_heard[target.name, message.incremental] = message
+class SealAnswerHeard(ToldByTarget):
+    def take(self, now: int, target: Target, message: OfTarget) -> None:
+        assert isinstance(message, m.IncrementalSealed)
+        self.truth.seals_heard[target.name, message.incremental] = message
 
 
-def _hear_final_rows(truth: Truth, target: Target, message: m.Finalized) -> None:
-    truth.finals_heard[target.name] = message
+class FinalRowsHeard(ToldByTarget):
+    def take(self, now: int, target: Target, message: OfTarget) -> None:
+        assert isinstance(message, m.Finalized)
+        self.truth.finals_heard[target.name] = message
+
+
+_SENT = {
+    m.StartScan: Asked,
+    m.SealIncremental: Asked,
+    m.Finalize: Asked,
+    m.CancelRestore: ToldToStop,
+    m.OpenStream: SentBySource,
+    m.ApplyChanges: SentBatch,
+    m.StreamOpened: AnsweredByTarget,
+    m.ChangesApplied: AnsweredByTarget,
+    m.CompletionNotification: Reported,
+    m.ScanProgress: ToldBySource,
+    m.IncrementalSealed: ToldByTarget,
+    m.Finalized: ToldByTarget,
+    m.Refused: Judged,
+}
+_RECEIVED = {
+    m.StartScan: HeardBySource,
+    m.SealIncremental: SealHeard,
+    m.Finalize: HeardByTarget,
+    m.CancelRestore: Stopped,
+    m.OpenStream: HeardOnStream,
+    m.ApplyChanges: BatchHeard,
+    m.StreamOpened: AnswerHeard,
+    m.ChangesApplied: AnswerHeard,
+    m.CompletionNotification: ReportHeard,
+    m.ScanProgress: Judged,
+    m.IncrementalSealed: SealAnswerHeard,
+    m.Finalized: FinalRowsHeard,
+    m.Refused: RefusalHeard,
+}
+
+Tellings: TypeAlias = list[tuple[type, str, type[Judged]]]
+"""(class of a message, observation of it, what takes it in); to be read only."""
+
+SENT: Final[Tellings] = [(it, f"sent {it.__name__}", tell) for it, tell in _SENT.items()]
+RECEIVED: Final[Tellings] = [
+    (it, f"received {it.__name__}", tell) for it, tell in _RECEIVED.items()
+]

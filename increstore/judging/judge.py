@@ -10,9 +10,9 @@ from types import MethodType
 from typing import TYPE_CHECKING, Any
 
 from increstore.judging.catalogue import MONITORS, laws_by_observation
-from increstore.judging.chains import CHAINS
+from increstore.judging.chains import CHAINS, TELLS
 from increstore.judging.config import JudgeConfig
-from increstore.judging.dispatch import receipts, sendings
+from increstore.judging.dispatch import RECEIVED, SENT
 from increstore.judging.observer import Observer
 from increstore.judging.truth import Truth
 from increstore.protocol.coordinator import RestoreState
@@ -23,6 +23,8 @@ from increstore.protocol.topology import COORDINATOR
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from increstore.judging.dispatch import Tellings
+    from increstore.judging.observer import Tell
     from increstore.protocol.messages import Message, ScanId, StreamEvidence
     from increstore.protocol.ready import Batch, Event, Ready
     from increstore.protocol.records import Record
@@ -66,8 +68,8 @@ class Judge(Observer):
             self.counts = {identity: 0 for identity, _, _ in laws}
         self._checks: dict[str, Checks] = {}
         """What judges an observation that was asked for."""
-        self.sendings = sendings(self.truth, self._checks_of)
-        self.receipts = receipts(self.truth, self._checks_of)
+        self.sendings = self._tellings(SENT)
+        self.receipts = self._tellings(RECEIVED)
         self._recorded: dict[type, Checks] = {}
         self._applied = self._checks_of("applied")
         self._stepped = self._checks_of("stepped")
@@ -91,6 +93,17 @@ class Judge(Observer):
         if checks is None:
             checks = self._checks[observation] = self._make_checks(observation)
         return checks
+
+    def _tellings(self, tellings: Tellings) -> dict[type, Tell]:
+        """Who is told of a message, by its class, and has it judged."""
+        checks_of = self._checks_of
+        found: dict[type, Tell] = {}
+        for kind, observation, tell in tellings:
+            if self._is_chained and observation in TELLS:
+                found[kind] = TELLS[observation](self.truth, checks_of, self._monitors)
+            else:
+                found[kind] = tell(self.truth, checks_of(observation), checks_of)
+        return found
 
     def _make_checks(self, observation: str) -> Checks:
         if self._is_chained and observation in CHAINS:
@@ -205,11 +218,11 @@ class Judge(Observer):
 
     def sent(self, now: int, sender: str, receiver: str, message: Message) -> None:
         """A core says something, after the records of the same step."""
-        self.sendings[type(message)](now, sender, receiver, message)
+        self.sendings[type(message)].tell(now, sender, receiver, message)
 
     def received(self, now: int, sender: str, receiver: str, message: Message) -> None:
         """The message is given to the receiver's core."""
-        self.receipts[type(message)](now, sender, receiver, message)
+        self.receipts[type(message)].tell(now, sender, receiver, message)
 
     def scan_read(
         self,

@@ -24,12 +24,12 @@ A driver calls one method for each thing that happens, in the order in which thi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from increstore.protocol.messages import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from increstore.protocol.coordinator import RestoreState
     from increstore.protocol.messages import ScanId, StreamEvidence
@@ -37,14 +37,15 @@ if TYPE_CHECKING:
     from increstore.protocol.records import Record
     from increstore.protocol.target_state import TargetState
 
-    Tell: TypeAlias = Callable[[int, str, str, Any], None]
+
+class Tell:
+    """Who is told of one kind of message."""
+
+    def tell(self, now: int, sender: str, receiver: str, message: Any) -> None:
+        """Nothing is thought of it."""
 
 
-def look_away(now: int, sender: str, receiver: str, message: Any) -> None:
-    """Nothing is thought of a message."""
-
-
-_UNJUDGED: Final[dict[type, Tell]] = dict.fromkeys(get_args(Message), look_away)
+_UNJUDGED: Final[dict[type, Tell]] = dict.fromkeys(get_args(Message), Tell())
 
 
 class Observer:
@@ -52,7 +53,7 @@ class Observer:
 
     def __init__(self) -> None:
         self.sendings: dict[type, Tell] = _UNJUDGED
-        """What to call for a message that is sent, by its class."""
+        """Who is told of a message that is sent, by its class."""
         self.receipts: dict[type, Tell] = _UNJUDGED
         """The same for one that is received."""
 

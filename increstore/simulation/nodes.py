@@ -235,7 +235,7 @@ class SimulatedNode(ABC):
         if type(event) is Received:
             # Only now: what waits for a node that is busy or paused has not been heard.
             message = event.message
-            self.judge.receipts[type(message)](now, event.sender, self.name, message)
+            self.judge.receipts[type(message)].tell(now, event.sender, self.name, message)
         ready = core.step(self.clock(now) if self._has_drifted else now, event)
         self.judge.stepped(now, self.name, core, event, ready)
         if world.journal is not None:
@@ -268,7 +268,7 @@ class SimulatedNode(ABC):
         now, journal, may_be_cut_off = world.now, world.journal, world.meters_points
         judged, network = self.judge.sendings, world.network
         for receiver, message in ready.messages:
-            judged[type(message)](now, address, receiver, message)
+            judged[type(message)].tell(now, address, receiver, message)
             if journal is not None:
                 narrate_messages(journal, address, ((receiver, message),))
             network.send(address, receiver, message)
