@@ -23,6 +23,15 @@ AMBIENT_RATES = {
 """By section: the rates of which a run has one value."""
 
 
+def is_settled(scenario: Scenario) -> bool:
+    """Whether nothing is left for chance to decide before a run: all runs are settled alike."""
+    return not scenario.swarm.omit and all(
+        getattr(getattr(scenario, section), name).is_one_value
+        for section, names in AMBIENT_RATES.items()
+        for name in names
+    )
+
+
 def settle(scenario: Scenario, draw: Draw) -> Scenario:
     """The scenario as one run has it: no rate is a range, and nothing is left to be omitted.
 

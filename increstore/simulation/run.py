@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from increstore.judging.violation import InvariantViolated
 from increstore.scenario.director import Director
-from increstore.scenario.swarm import settle
 from increstore.simulation.draws import Draws
 from increstore.simulation.judges import make_judge
-from increstore.simulation.setting import ambient_of
 from increstore.simulation.world import World
 
 if TYPE_CHECKING:
@@ -100,13 +98,13 @@ def make_world(
     judge: Observer | None = None,
 ) -> World:
     """The world of one run, before its first moment."""
-    settled = settle(setting.scenario, draws.draw)
+    settled, ambient = setting.settled(draws.draw)
     return World(
         setting,
         draws,
         Director(setting.compiled_for(settled), draws.draw),
         make_judge(setting) if judge is None else judge,
-        ambient=ambient_of(settled),
+        ambient=ambient,
         ends_within=settled.heal.at + settled.expect.within,
         crash_at=crash_at,
         journal_to=journal_to,

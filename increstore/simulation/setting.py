@@ -9,10 +9,12 @@ from increstore.judging.config import JudgeConfig
 from increstore.protocol.policy import CoordinatorConfig
 from increstore.protocol.source_scan import SourceConfig
 from increstore.scenario.director import CompiledScenario, compile_scenario
+from increstore.scenario.swarm import is_settled, settle
 from increstore.simulation.ambient import Ambient, Span
 from increstore.simulation.workload import Workload, build
 
 if TYPE_CHECKING:
+    from increstore.scenario.compiled import Draw
     from increstore.scenario.model import PolicySpec, Scenario
     from increstore.scenario.values import Span as SpecSpan
 
@@ -33,6 +35,15 @@ class Setting:
     resumes_max: int
     judged: JudgeConfig
     """The bounds that the judge of each run holds it to."""
+    ambient: Ambient | None
+    """The weather of every run; None when chance decides on that of each."""
+
+    def settled(self, draw: Draw) -> tuple[Scenario, Ambient]:
+        """The scenario as one run has it, and its weather."""
+        if self.ambient is not None:
+            return self.scenario, self.ambient
+        scenario = settle(self.scenario, draw)
+        return scenario, ambient_of(scenario)
 
     def compiled_for(self, settled: Scenario) -> CompiledScenario:
         """The compiled faults of a settled scenario: ours, unless chance has left some out."""
@@ -62,6 +73,7 @@ def prepare_setting(scenario: Scenario) -> Setting:
             page_bytes_max=workload.page_bytes_max,
             progress_within_ns=scenario.expect.within,
         ),
+        ambient=ambient_of(scenario) if is_settled(scenario) else None,
     )
 
 
