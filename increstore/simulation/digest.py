@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 DIGEST_MODULUS = 1 << 64
 
 _digest: Final = xxhash.xxh3_64_intdigest
-# Kept, because a packer begins by allocating its buffer, which costs more than many rows.
-_pack: Final = msgpack.Packer().pack
+# Kept, because a packer begins by allocating its buffer, which costs more than many rows. It packs
+# lists quicker than tuples, to the same bytes.
+_pack: Final = msgpack.Packer(strict_types=True).pack
 
 
 def state_digest(rows: Mapping[Key, Mapping[str, Value]]) -> int:
@@ -26,6 +27,7 @@ def state_digest(rows: Mapping[Key, Mapping[str, Value]]) -> int:
     """
     columns = sorted(next(iter(rows.values()), ()))
     digests = [
-        _digest(_pack((key, [(name, row[name]) for name in columns]))) for key, row in rows.items()
+        _digest(_pack([list(key), [[name, row[name]] for name in columns]]))
+        for key, row in rows.items()
     ]
     return sum(digests) % DIGEST_MODULUS

@@ -11,7 +11,7 @@ run is made smaller.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import xxhash
 
@@ -58,7 +58,8 @@ class Draws:
         """0 <= value < bound, for ever the same for one seed and label."""
         value: int
         if self._tape is None:
-            value = _hash(label.encode(), self.seed) % bound
+            word: Any = _hash(label.encode(), self.seed)  # Too long for a quick int.
+            value = word % bound
         else:
             value = min(self._tape.get(label, 0), bound - 1)
         if self.is_recording and value:
@@ -68,14 +69,14 @@ class Draws:
     def latency_and_tie(self, label: str) -> tuple[int, int]:
         """16 bits for a duration and 8 for the order at one instant, as two draws of their own."""
         if self._tape is None:
-            word: bytes = _hash_bytes(label.encode(), self.seed)
-            latency, tie = word[6] << 8 | word[7], word[0]
+            drawn: bytes = _hash_bytes(label.encode(), self.seed)
+            latency, tie = drawn[6] << 8 | drawn[7], drawn[0]
             if not self.is_recording:
                 return latency, tie
         else:
             latency = min(self._tape.get(f"{label} latency", 0), 0xFFFF)
             tie = min(self._tape.get(f"{label} tie", 0), 0xFF)
         if self.is_recording:
-            drawn = ((f"{label} latency", latency), (f"{label} tie", tie))
-            self.recorded |= {name: value for name, value in drawn if value}
+            both = ((f"{label} latency", latency), (f"{label} tie", tie))
+            self.recorded |= {name: value for name, value in both if value}
         return latency, tie

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import msgpack
 import xxhash
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from increstore.scenario.model import WorkloadSpec
 
 RESTORE = "restore-1"
+_digest: Final = xxhash.xxh3_64_intdigest
 
 Page = tuple[Batch, ...]
 """What one page holds for each target shard, in key order."""
@@ -159,4 +160,4 @@ class _Cutter:
 
 def payload_digest(payload: Payload) -> int:
     """The digest that a batch of these bytes has."""
-    return int(xxhash.xxh3_64_intdigest(payload))
+    return int(_digest(payload))
