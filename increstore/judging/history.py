@@ -19,11 +19,18 @@ if TYPE_CHECKING:
     from increstore.protocol.messages import Evidence, StreamEvidence
     from increstore.protocol.topology import Topology
 
-AWAITED, SUCCEEDED, TRANSIENT, FATAL, FORGIVEN = (
-    "awaited", "succeeded", "transient", "fatal", "forgiven",
-)  # fmt: skip
+AWAITED = "awaited"
+SUCCEEDED = "succeeded"
+TRANSIENT = "transient"
+FATAL = "fatal"
+FORGIVEN = "forgiven"
+"""How a scan stands."""
 
-PAUSED, FAILED, CANCELLED, COMPLETED = "paused", "failed", "cancelled", "completed"
+PAUSED = "paused"
+FAILED = "failed"
+CANCELLED = "cancelled"
+COMPLETED = "completed"
+"""How a restore has halted."""
 
 
 Claim = tuple[str, int, int, int, int]
