@@ -11,7 +11,7 @@ run is made smaller.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import xxhash
 
@@ -58,8 +58,7 @@ class Draws:
         """0 <= value < bound, for ever the same for one seed and label."""
         value: int
         if self._tape is None:
-            word: Any = _hash(label.encode(), self.seed)  # Too long for a quick int.
-            value = word % bound
+            value = _hash(label.encode(), self.seed) % bound
         else:
             value = min(self._tape.get(label, 0), bound - 1)
         if self.is_recording and value:
