@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from increstore.scenario.director import compile_scenario
-from increstore.scenario.swarm import settle
+from increstore.scenario.swarm import is_settled, settle
 from increstore.scenario.values import RATE_WHOLE, exactly
 from tests.scenario.builders import a_scenario, benign, worst
 
@@ -39,6 +40,7 @@ def rates(scenario):
 def test_where_nothing_is_open_nothing_is_made_anew():
     scenario = a_scenario('[network]\nloss = "5%"\n[[fault]]\nkind = "drop"')
     assert settle(scenario, worst) is scenario
+    assert is_settled(scenario)
 
 
 def test_a_range_of_rates_becomes_one_value_for_the_run():
@@ -64,8 +66,17 @@ def test_chance_may_leave_out_faults_and_rates():
 def test_a_settled_scenario_has_nothing_left_to_decide():
     for draw in (benign, worst):
         settled = settle(a_scenario(SWARM), draw)
+        assert is_settled(settled)
         assert settle(settled, benign) is settled
         assert compile_scenario(settled).scenario is settled
+
+
+@pytest.mark.parametrize(
+    "open_to_chance",
+    ['[network]\nloss = "1%..5%"', '[nodes]\ncrash = "0..0.2%"', '[swarm]\nomit = "50%"'],
+)
+def test_a_range_or_an_omission_is_left_for_chance_to_decide(open_to_chance):
+    assert not is_settled(a_scenario(open_to_chance))
 
 
 def test_each_decision_has_a_name_of_its_own():
