@@ -32,11 +32,6 @@ class Purpose:
         self.label = label
         self.number = 0
 
-    def next_label(self) -> str:
-        """That of the next draw."""
-        self.number += 1
-        return self.label + str(self.number)
-
 
 class Draws:
     """The chance of one run: from a seed, or from a tape (what it does not name is 0).

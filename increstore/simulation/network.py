@@ -34,6 +34,8 @@ RECONNECT_NS = 50 * MS
 """How long a broken stream stays away."""
 FRAMES_KEPT_MAX = 1 << 14
 """Frames that are not read again when they come again: about 1 kB each."""
+_FRAMES_READ: dict[tuple[bytes, Payload | None], tuple[str, Received]] = {}
+"""By their bytes. These always tell the same, in every run, and nobody can change a message."""
 
 
 class Lane:
@@ -105,7 +107,10 @@ class Network:
     # --- Sending.
 
     def send(self, sender: str, receiver: str, message: Message) -> None:
-        world, link = self._world, self._link(sender, receiver)
+        world, links = self._world, self._links.get(receiver)
+        link = links.get(sender) if links is not None else None
+        if link is None:
+            link = self._link(sender, receiver)
         lane = link.lane_of(type(message))
         lane.number = number = lane.number + 1
         header, payload = encode(sender, receiver, message)
@@ -133,13 +138,8 @@ class Network:
 
     def _link(self, sender: str, receiver: str) -> Link:
         """The link between the two, made when it is first used."""
-        links = self._links.get(receiver)
-        if links is None:
-            links = self._links[receiver] = {}
-        link = links.get(sender)
-        if link is None:
-            link = links[sender] = Link(sender, receiver)
-        return link
+        links = self._links.setdefault(receiver, {})
+        return links.setdefault(sender, Link(sender, receiver))
 
     def _send_troubled(
         self, link: Link, lane: Lane, header: bytes, payload: Payload | None, latency: int, tie: int
@@ -282,7 +282,7 @@ class Network:
         self.delivered += 1
         world = self._world
         world.trace(header)
-        receiver, event = _read(header, payload)
+        receiver, event = _FRAMES_READ.get((header, payload)) or _read(header, payload)
         node = world.nodes[receiver]
         if world.other_coordinators and receiver == COORDINATOR:
             world.deliver_to_coordinators(event)
@@ -300,19 +300,13 @@ class Network:
         self.reset(link.sender, link.receiver)
 
 
-_FRAMES_READ: dict[tuple[bytes, Payload | None], tuple[str, Received]] = {}
-
-
 def _read(header: bytes, payload: Payload | None) -> tuple[str, Received]:
-    """Whom these bytes are for, and what they tell. They always tell the same, in every run, and
-    nobody can change a message, so a frame that was read before is not read again."""
-    found = _FRAMES_READ.get((header, payload))
-    if found is None:
-        if len(_FRAMES_READ) >= FRAMES_KEPT_MAX:
-            _FRAMES_READ.clear()
-        sender, receiver, message = decode(header, payload)
-        found = _FRAMES_READ[header, payload] = (receiver, Received(sender, message))
-    return found
+    """Whom these bytes are for, and what they tell."""
+    if len(_FRAMES_READ) >= FRAMES_KEPT_MAX:
+        _FRAMES_READ.clear()
+    sender, receiver, message = decode(header, payload)
+    read = _FRAMES_READ[header, payload] = (receiver, Received(sender, message))
+    return read
 
 
 def _is_taken(frame: bytearray) -> bool:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _MILLION = 1_000_000
 _LOOP = (
-    "handle", "give_later", "appended", "delay", "draw", "clock", "_resume_work", "_give", "_drain",
+    "handle", "give_later", "appended", "delay", "clock", "_resume_work", "_give", "_drain",
     "_step", "_carry_out", "_is_cut_off_sending", "_arm", "_wake",
 )  # fmt: skip
 """The methods that run for every event."""
@@ -328,12 +328,17 @@ class SimulatedNode(ABC):
 
     def delay(self, purpose: str, span: Span) -> int:
         """How long the n-th thing of this purpose takes."""
-        drawn = self.draw(purpose, 1 << 16)
+        named = self._purposes.get(purpose) or self._begin_to_draw(purpose)
+        named.number = number = named.number + 1
+        drawn = self.world.draws.draw(named.label + str(number), 1 << 16)
         return span.low + (drawn * (span.width + 1) >> 16)
 
     def draw(self, purpose: str, bound: int) -> int:
         """The n-th draw of this purpose."""
-        drawn = self._purposes.get(purpose)
-        if drawn is None:
-            drawn = self._purposes[purpose] = Purpose(f"{self.name} {purpose} ")
-        return self.world.draws.draw(drawn.next_label(), bound)
+        named = self._purposes.get(purpose) or self._begin_to_draw(purpose)
+        named.number = number = named.number + 1
+        return self.world.draws.draw(named.label + str(number), bound)
+
+    def _begin_to_draw(self, purpose: str) -> Purpose:
+        named = self._purposes[purpose] = Purpose(f"{self.name} {purpose} ")
+        return named
