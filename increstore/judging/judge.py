@@ -108,10 +108,11 @@ class Judge(Observer):
     def _make_checks(self, observation: str) -> Checks:
         if self._is_chained and observation in CHAINS:
             return (CHAINS[observation](self._monitors),)
-        checks = []
-        for identity, monitor, law in self._laws.get(observation, ()):
-            check = MethodType(law, self._monitors[monitor])
-            checks.append(self._counting(identity, check) if self.counts else check)
+        laws, monitors = self._laws.get(observation, ()), self._monitors
+        checks: list[Check] = [MethodType(law, monitors[monitor]) for _, monitor, law in laws]
+        if self.counts:
+            identities = (identity for identity, _, _ in laws)
+            checks = list(map(self._counting, identities, checks))
         return tuple(checks)
 
     # --- Lives.
