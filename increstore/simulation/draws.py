@@ -23,16 +23,6 @@ _hash_bytes: Final = xxhash.xxh3_64_digest
 """The same number, the highest byte first."""
 
 
-class Purpose:
-    """What is drawn for again and again: the label without its number, and how often it was."""
-
-    __slots__ = ("label", "number")
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.number = 0
-
-
 class Draws:
     """The chance of one run: from a seed, or from a tape (what it does not name is 0).
 

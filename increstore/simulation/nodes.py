@@ -20,7 +20,6 @@ from increstore.runtime.narrate import (
     narrate_messages,
     narrate_records,
 )
-from increstore.simulation.draws import Purpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +83,7 @@ class SimulatedNode(ABC):
         self._has_drifted = False
         self._drift_ppm = 0
         self._drift_since = (0, 0)
-        self._purposes: dict[str, Purpose] = {}
+        self._counts: dict[str, int] = {}
 
     # --- What each role adds.
 
@@ -328,17 +327,11 @@ class SimulatedNode(ABC):
 
     def delay(self, purpose: str, span: Span) -> int:
         """How long the n-th thing of this purpose takes."""
-        named = self._purposes.get(purpose) or self._begin_to_draw(purpose)
-        named.number = number = named.number + 1
-        drawn = self.world.draws.draw(named.label + str(number), 1 << 16)
+        number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
+        drawn = self.world.draws.draw(f"{self.name} {purpose} {number}", 1 << 16)
         return span.low + (drawn * (span.width + 1) >> 16)
 
     def draw(self, purpose: str, bound: int) -> int:
         """The n-th draw of this purpose."""
-        named = self._purposes.get(purpose) or self._begin_to_draw(purpose)
-        named.number = number = named.number + 1
-        return self.world.draws.draw(named.label + str(number), bound)
-
-    def _begin_to_draw(self, purpose: str) -> Purpose:
-        named = self._purposes[purpose] = Purpose(f"{self.name} {purpose} ")
-        return named
+        number = self._counts[purpose] = self._counts.get(purpose, 0) + 1
+        return self.world.draws.draw(f"{self.name} {purpose} {number}", bound)
