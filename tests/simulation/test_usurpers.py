@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from increstore.scenario.load import parse_scenario
+from increstore.simulation.inject import OVERTAKEN
 from increstore.simulation.run import simulate
 from increstore.simulation.setting import prepare_setting
 
@@ -33,6 +34,14 @@ def test_wherever_anyone_crashes_during_two_coups_the_chain_is_restored():
     assert {k: (o.state, o.violation) for k, o in outcomes.items()} == dict.fromkeys(
         range(1, points + 1), ("completed", None)
     )
+
+
+def test_chance_calls_an_overtaken_coordinator_by_its_new_name():
+    """The same names would draw the same for both, and other runs than those of the seeds so far."""
+    outcome = simulate(a_setting(a_coup(delay="0ms")), 0, record=True)
+
+    drawn = {label.rpartition(" ")[0] for label in outcome.tape if " disk " in label}
+    assert {"coordinator disk", f"{OVERTAKEN} disk"} <= drawn
 
 
 def test_what_both_coordinators_record_is_one_history():
