@@ -15,7 +15,7 @@ class Trace:
         self.now = 0
         self._hash = xxhash.xxh3_64()
         self._pieces: list[bytes] = []
-        """What is yet to be hashed: together it takes a third of the time."""
+        """What is yet to be hashed: together it takes a fifth less than piece by piece."""
 
     @property
     def digest(self) -> str:
