@@ -81,6 +81,15 @@ def processes_with(token: str) -> list[int]:
     return found
 
 
+def has_begun(pid: int) -> bool:
+    """Whether it runs a program of its own; until then it is its parent's, who waits for that."""
+    try:
+        mine, its = (Path(f"/proc/{p}/cmdline").read_bytes() for p in (pid, parent_of(pid)))
+    except OSError:
+        return False
+    return mine != its
+
+
 def parent_of(pid: int) -> int:
     """The process that started `pid`; 0 when it is gone."""
     try:

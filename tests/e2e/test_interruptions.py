@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from .builders import Depot, assert_says, visible_rows
-from .commands import Command, Terminal, comes_true, parent_of, processes_with
+from .commands import Command, Terminal, comes_true, has_begun, parent_of, processes_with
 
 STOPS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -106,7 +106,7 @@ def test_workers_killed_before_they_are_of_use_are_made_again(varied: Depot, tmp
 
     def is_there() -> bool:
         makers[:] = [p for p in processes_with(token) if parent_of(p) == command.process.pid]
-        return bool(makers)
+        return bool(makers) and has_begun(makers[0])
 
     assert comes_true(is_there, 20.0)
     os.kill(makers[0], signal.SIGSTOP)
