@@ -9,6 +9,8 @@ _GROUP = "on the machine"
 _NODE = "increstore.runtime.node:Node"
 _TARGET = "increstore.runtime.target_node:StorePerformer"
 _HEALTHY = RealRuns("scenarios/healthy.toml", 1)
+_LONG_SCANS = RealRuns("scenarios/source_dies_deep_in_a_scan.toml", 3)
+"""So many batches of a stream that some of them always wait together."""
 
 BUGS = (
     Bug(
@@ -86,7 +88,7 @@ BUGS = (
                 "self._waiting.pop()",
             ),
         ),
-        _HEALTHY,
+        _LONG_SCANS,
         ("outcome",),
     ),
 )
